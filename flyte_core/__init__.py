@@ -1,0 +1,1 @@
+"""flyte_core: a plugin-first framework for Flyte task types."""

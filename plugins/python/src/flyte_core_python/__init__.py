@@ -1,0 +1,1 @@
+"""Python function tasks for flyte_core."""
