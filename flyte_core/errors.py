@@ -57,9 +57,11 @@ __all__ = [
     "SerializationError",
     "SlowDownError",
     "TaskInterruptedError",
+    "TaskNotExecutableError",
     "TaskTimeoutError",
     "TypeTransformerFailedError",
     "UnionRpcError",
+    "UnknownFieldError",
 ]
 
 
@@ -112,6 +114,44 @@ class InvalidTypeError(FlyteCoreError, TypeError):
         return type(self), (self.owner, self.field, self.value, self.allowed)
 
 
+class UnknownFieldError(FlyteCoreError, TypeError):
+    """A keyword argument names no field; the message lists near misses and what exists.
+
+    Args:
+        where: the call it was given to.
+        field: the unknown name.
+        known: names that exist.
+    """
+
+    def __init__(self, where: str, field: str, known: Sequence[str]) -> None:
+        close = near_misses(field, known)
+        hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+        super().__init__(f"{where}: there is no field {field!r}; {hint}known: {', '.join(sorted(known))}")
+        self.where, self.field, self.known = where, field, tuple(known)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.where, self.field, self.known)
+
+
+class UnresolvedAnnotationError(FlyteCoreError, NameError, TypeError, ValueError):
+    """An annotation of a function does not name a type; the original error is chained.
+
+    Args:
+        owner: the function's name.
+        parameter: the parameter's name, or ``return``.
+        annotation: what is written there.
+        reason: why it can't be resolved.
+    """
+
+    def __init__(self, owner: str, parameter: str, annotation: object, reason: Exception) -> None:
+        text = f"{owner}: the annotation of {parameter}, {annotation!r}, does not name a type: {reason}"
+        super().__init__(text + "; import or define that name in the function's module")
+        self.owner, self.parameter, self.annotation, self.reason = owner, parameter, annotation, reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.owner, self.parameter, self.annotation, self.reason)
+
+
 class ConfigError(FlyteCoreError, ValueError):
     """A setting from a flag, the environment or a file is wrong; the message says which and where from."""
 
@@ -122,6 +162,10 @@ class ClusterRequiredError(FlyteCoreError, RuntimeError):
 
 class SerializationError(FlyteCoreError, ValueError):
     """A task cannot be turned into its wire form; the message names the task and the field."""
+
+
+class TaskNotExecutableError(FlyteCoreError, NotImplementedError):
+    """A task has no code that could run here; the message says what to override or install."""
 
 
 class CacheError(FlyteCoreError, OSError):

@@ -1,0 +1,58 @@
+"""What authors of task types and plugins import; names and signatures of ``flyte.extend``, imported on first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flyte_core._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from flyte_core_python import AsyncFunctionTaskTemplate as AsyncFunctionTaskTemplate
+
+    from flyte_core.hookspecs import HookCall as HookCall
+    from flyte_core.hookspecs import hookimpl as hookimpl
+    from flyte_core.models import PRIMARY_CONTAINER_DEFAULT_NAME as PRIMARY_CONTAINER_DEFAULT_NAME
+    from flyte_core.registry import TaskPluginRegistry as TaskPluginRegistry
+    from flyte_core.runtime import is_initialized as is_initialized
+    from flyte_core.serialize import get_proto_extended_resources as get_proto_extended_resources
+    from flyte_core.serialize import get_proto_resources as get_proto_resources
+    from flyte_core.serialize import pod_spec_from_resources as pod_spec_from_resources
+    from flyte_core.template import TaskTemplate as TaskTemplate
+
+__all__ = [
+    "PRIMARY_CONTAINER_DEFAULT_NAME",
+    "AsyncFunctionTaskTemplate",
+    "HookCall",
+    "TaskPluginRegistry",
+    "TaskTemplate",
+    "get_proto_extended_resources",
+    "get_proto_resources",
+    "hookimpl",
+    "is_initialized",
+    "pod_spec_from_resources",
+]
+
+_lazy, __dir__ = lazy_names(
+    __name__,
+    {
+        "PRIMARY_CONTAINER_DEFAULT_NAME": "flyte_core.models",
+        "HookCall": "flyte_core.hookspecs",
+        "TaskPluginRegistry": "flyte_core.registry",
+        "TaskTemplate": "flyte_core.template",
+        "get_proto_extended_resources": "flyte_core.serialize",
+        "get_proto_resources": "flyte_core.serialize",
+        "hookimpl": "flyte_core.hookspecs",
+        "is_initialized": "flyte_core.runtime",
+        "pod_spec_from_resources": "flyte_core.serialize",
+    },
+)
+
+
+def __getattr__(name: str) -> object:
+    if name == "AsyncFunctionTaskTemplate":
+        # Found through its entry point like any other task type: the core imports no plugin.
+        from flyte_core.registry import TaskPluginRegistry
+
+        value = globals()[name] = TaskPluginRegistry.task_template_class("python")
+        return value
+    return _lazy(name)

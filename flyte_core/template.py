@@ -1,0 +1,357 @@
+"""TaskTemplate: one task as a value, and the methods by which an author gives it behaviour."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import attrs
+from typing_extensions import ParamSpec
+
+from flyte_core._dataclass_facade import DataclassFields, DataclassParams
+from flyte_core.context import current_controller
+from flyte_core.errors import InvalidTypeError, InvalidValueError, TaskNotExecutableError, UnknownFieldError
+from flyte_core.models import (
+    MAX_INLINE_IO_BYTES,
+    Cache,
+    CacheRequest,
+    Documentation,
+    Image,
+    NativeInterface,
+    PodTemplate,
+    Resources,
+    RetryStrategy,
+    ReusePolicy,
+    SecretRequest,
+    SerializationContext,
+    TimeoutType,
+    Trigger,
+)
+
+if TYPE_CHECKING:
+    from flyteidl2.core import tasks_pb2
+    from google.protobuf.message import Message
+
+    from flyte_core.environment import TaskEnvironment
+
+__all__ = ["PYTHON_TASK_TYPE", "TaskTemplate"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: The task type of plain function tasks.
+PYTHON_TASK_TYPE = "python"
+
+#: Fields that say which task it is; a task with others is another task.
+_NOT_FOR_OVERRIDE = ("name", "image", "docs", "interface")
+
+#: What a reusable environment's replicas were started with, so one task cannot change it.
+_FIXED_BY_REUSE = ("resources", "env_vars", "secrets")
+
+
+@attrs.define(kw_only=True, slots=False, eq=False)
+class TaskTemplate(Generic[P, R, F]):
+    """One task: what it is called, what it takes and gives, and how it is to run.
+
+    Authors of task types subclass it and override methods; every method has a hook of the same name that an owner's
+    module can implement instead (`flyte_core.hookspecs`). Subclasses may be attrs classes, ``@dataclass(kw_only=True)``
+    classes, plain classes whose ``__init__`` calls ``super().__init__``, or use mixins. Whatever has to be normalised
+    goes into ``__post_init__``, which runs for all of them.
+
+    Args:
+        name: the task's name, unique within its project and domain.
+        interface: inputs with their types and defaults, and outputs.
+        short_name: name shown to people; default ``name``.
+        task_type: routes the task to its owner, and is the type on the wire.
+        task_type_version: version of the task type's own format.
+        image: URI, `Image`, ``"auto"`` for the default image, or None for a task without a container.
+        resources: what the container asks for.
+        cache: ``"auto"``, ``"override"``, ``"disable"`` or a `Cache`.
+        interruptible: whether it may run on nodes that can be taken away.
+        retries: number of further attempts after a failure, or a `RetryStrategy`.
+        reusable: policy of containers that stay for the next task; None for one container a task.
+        docs: documentation shown to people.
+        env_vars: environment variables by name.
+        secrets: secrets that the task is given.
+        timeout: seconds, ``timedelta`` or `Timeout`; 0 and None are no limit.
+        pod_template: name of a pod template on the cluster, or a `PodTemplate`.
+        report: whether the task writes an HTML report.
+        queue: queue the task is put into; None is the default queue.
+        debuggable: whether a debugger may be attached.
+        parent_env: weak reference to the environment it belongs to.
+        parent_env_name: that environment's name.
+        max_inline_io_bytes: limit for the sum of inputs or outputs that travel inline, in bytes; default 10 MiB.
+        triggers: what starts the task by itself.
+
+    Example:
+        >>> from flyte_core.models import NativeInterface
+        >>> class Greeting(TaskTemplate):
+        ...     async def execute(self, *args, **kwargs):
+        ...         return f"hello {kwargs['name']}"
+        >>> import inspect
+        >>> interface = NativeInterface({"name": (str, inspect.Parameter.empty)}, {"o0": str})
+        >>> Greeting(name="greet", interface=interface).short_name
+        'greet'
+    """
+
+    name: str
+    interface: NativeInterface
+    short_name: str = ""
+    task_type: str = PYTHON_TASK_TYPE
+    task_type_version: int = 0
+    # The reference has no None here; it is how a task says that it has no container.
+    image: str | Image | Literal["auto"] | None = "auto"
+    resources: Resources | None = None
+    cache: CacheRequest = "disable"
+    interruptible: bool = False
+    retries: int | RetryStrategy = 0
+    reusable: ReusePolicy | None = None
+    docs: Documentation | None = None
+    env_vars: dict[str, str] | None = None
+    secrets: SecretRequest | None = None
+    timeout: TimeoutType | None = None
+    pod_template: str | PodTemplate | None = None
+    report: bool = False
+    queue: str | None = None
+    debuggable: bool = False
+    parent_env: weakref.ReferenceType[TaskEnvironment] | None = None
+    parent_env_name: str | None = None
+    ref: bool = attrs.field(default=False, init=False, repr=False)
+    max_inline_io_bytes: int = MAX_INLINE_IO_BYTES
+    triggers: tuple[Trigger, ...] = ()
+    # attrs would call the argument "call_as_synchronous"; published plugins give it with the underscore.
+    _call_as_synchronous: bool = attrs.field(default=False, alias="_call_as_synchronous")
+
+    __dataclass_fields__ = DataclassFields()
+    __dataclass_params__ = DataclassParams()
+
+    def __attrs_post_init__(self) -> None:
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        """Bring fields given in a short form into their full form; subclasses that override it call it."""
+        # Dataclasses do not initialise an inherited field that is left out of __init__.
+        self.__dict__.setdefault("ref", False)
+        if isinstance(self.image, str):
+            self.image = Image.from_debian_base() if self.image == "auto" else Image.from_base(self.image)
+        if isinstance(self.cache, str):
+            self.cache = Cache(behavior=self.cache)
+        if isinstance(self.retries, int):
+            self.retries = RetryStrategy(count=self.retries)
+        if not self.short_name:
+            self.short_name = self.name
+        if isinstance(self.triggers, Trigger):
+            self.triggers = (self.triggers,)
+
+    # ---- a template is a value, except for the environment it hangs on --------------------------------
+
+    def _state(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        state.pop("parent_env", None)
+        return state
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._state() == other._state()  # type: ignore[attr-defined] # same class, checked above
+
+    def __hash__(self) -> int:
+        return hash((type(self).__qualname__, self.name))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._state()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.parent_env = None
+
+    @property
+    def native_interface(self) -> NativeInterface:
+        """The interface."""
+        return self.interface
+
+    @property
+    def source_file(self) -> str | None:
+        """Path of the file with the task's code; None when there is none."""
+        return None
+
+    # ---- what an author overrides -----------------------------------------------------------------------
+
+    async def pre(self, *args: Any, **kwargs: Any) -> Mapping[str, Any] | None:
+        """Prepare the execution; the result is added to the task context's ``data``. See the hook ``pre``."""
+        return {}
+
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Do the work and give the outputs. See the hook ``execute``.
+
+        Raises:
+            TaskNotExecutableError: always; a task type that runs overrides it, or its owner has the hook.
+        """
+        raise TaskNotExecutableError(
+            f"task {self.name!r} of type {self.task_type!r} ({type(self).__qualname__}) cannot run here: neither its "
+            f"class overrides execute() nor does a plugin own its type; "
+            f"override it, or install the plugin of task type {self.task_type!r}"
+        )
+
+    async def post(self, return_vals: Any) -> Any:
+        """Finish the execution; the result is the task's output. See the hook ``post``."""
+        return return_vals
+
+    def config(self, sctx: SerializationContext) -> Mapping[str, str]:
+        """Give configuration for the wire form. See the hook ``config``."""
+        return {}
+
+    def custom_config(self, sctx: SerializationContext) -> Mapping[str, Any] | Message:
+        """Give the part of the wire form that only this task type knows. See the hook ``custom_config``."""
+        return {}
+
+    def data_loading_config(self, sctx: SerializationContext) -> tasks_pb2.DataLoadingConfig | None:
+        """Give the configuration of Flyte CoPilot. See the hook ``data_loading_config``."""
+        return None
+
+    def container_args(self, sctx: SerializationContext) -> Sequence[str]:
+        """Give the arguments of the task's container. See the hook ``container_args``."""
+        return []
+
+    def sql(self, sctx: SerializationContext) -> str | tasks_pb2.Sql | None:
+        """Give the SQL statement that is the task's target. See the hook ``sql``."""
+        return None
+
+    # ---- calling --------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the task: inside a run as an action of its own, outside as its plain function.
+
+        Returns:
+            A coroutine for an asynchronous task, else the outputs.
+        """
+        controller = current_controller()
+        if controller is None:
+            return self.forward(*args, **kwargs)
+        if self._call_as_synchronous:
+            return controller.submit_sync(self, args, kwargs).result()
+        return controller.submit(self, args, kwargs)
+
+    async def aio(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the task from a coroutine, even when it is synchronous.
+
+        Example:
+            ``results = await asyncio.gather(*[legacy.aio(x) for x in range(10)])``
+        """
+        controller = current_controller()
+        if controller is not None:
+            return await controller.submit(self, args, kwargs)
+        result = self.forward(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    def forward(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any] | Any:
+        """Run the task's own code with nothing around it; what a call outside of a run does.
+
+        Returns:
+            A coroutine for an asynchronous task, else the outputs.
+        """
+        result: Awaitable[Any] = self.execute(*args, **kwargs)
+        if self._call_as_synchronous and inspect.iscoroutine(result):
+            return asyncio.run(result)
+        return result
+
+    # ---- variants ---------------------------------------------------------------------------------------
+
+    def override(
+        self,
+        *,
+        short_name: str | None = None,
+        resources: Resources | None = None,
+        cache: CacheRequest | None = None,
+        retries: int | RetryStrategy | None = None,
+        timeout: TimeoutType | None = None,
+        reusable: ReusePolicy | Literal["off"] | None = None,
+        env_vars: dict[str, str] | None = None,
+        secrets: SecretRequest | None = None,
+        max_inline_io_bytes: int | None = None,
+        pod_template: str | PodTemplate | None = None,
+        queue: str | None = None,
+        interruptible: bool | None = None,
+        **kwargs: Any,
+    ) -> TaskTemplate[P, R, F]:
+        """Give a copy of the task with other parameters; the task itself stays as it is.
+
+        What is None keeps the task's own value; what is false but not None counts: ``retries=0``, ``timeout=0``,
+        ``env_vars={}`` and ``secrets=[]`` switch the task's own off, and so does ``reusable="off"``.
+
+        Args:
+            short_name: name shown to people.
+            resources: what the container asks for.
+            cache: cache policy.
+            retries: number of further attempts, or a `RetryStrategy`.
+            timeout: seconds, ``timedelta`` or `Timeout`.
+            reusable: another policy, or ``"off"``.
+            env_vars: environment variables; they replace the task's.
+            secrets: secrets; they replace the task's.
+            max_inline_io_bytes: limit of inline inputs and outputs, in bytes.
+            pod_template: name or `PodTemplate`.
+            queue: queue.
+            interruptible: whether it may run on nodes that can be taken away.
+            **kwargs: further fields of the task's class; ``name``, ``image``, ``docs`` and ``interface`` say which
+                task it is and cannot be overridden.
+
+        Returns:
+            A new template of the same class.
+
+        Raises:
+            InvalidValueError: (a ValueError) for a field that cannot be overridden, and for resources, variables or
+                secrets of a reusable task.
+            UnknownFieldError: (a TypeError) for a name that is no field.
+
+        Example:
+            ``await work.override(retries=3, resources=Resources(memory="4Gi"))(x)``
+        """
+        given = dict(
+            short_name=short_name,
+            resources=resources,
+            cache=cache,
+            retries=retries,
+            timeout=timeout,
+            reusable=reusable,
+            env_vars=env_vars,
+            secrets=secrets,
+            max_inline_io_bytes=max_inline_io_bytes,
+            pod_template=pod_template,
+            queue=queue,
+            interruptible=interruptible,
+        )
+        changes = {name: value for name, value in given.items() if value is not None}
+        self._check_override(changes, kwargs)
+        changes.update(kwargs)
+        if changes.get("reusable") == "off":
+            changes["reusable"] = None
+        other = copy.copy(self)
+        other.parent_env = self.parent_env
+        other.__dict__.update(changes)
+        other.__post_init__()
+        return other
+
+    def _check_override(self, changes: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
+        where = f"task {self.name!r}, override()"
+        for field in extra:
+            if field in _NOT_FOR_OVERRIDE:
+                raise InvalidValueError(where, field, extra[field], f"nothing: {field} cannot be overridden")
+            if field not in self.__dict__:
+                raise UnknownFieldError(where, field, [name for name in self.__dict__ if not name.startswith("_")])
+        reusable = changes.get("reusable", self.reusable)
+        if reusable is not None and not isinstance(reusable, ReusePolicy) and reusable != "off":
+            raise InvalidTypeError(where, "reusable", reusable, "a ReusePolicy or 'off'")
+        if isinstance(reusable, ReusePolicy):
+            for field in _FIXED_BY_REUSE:
+                if field in changes:
+                    raise InvalidValueError(
+                        where,
+                        field,
+                        changes[field],
+                        "nothing: a reusable task has its environment's; add reusable='off'",
+                    )

@@ -1,0 +1,20 @@
+"""The owner of task type ``python``; the entry point names this module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flyte_core import hookimpl
+
+if TYPE_CHECKING:
+    from flyte_core_python.template import AsyncFunctionTaskTemplate
+
+flyte_core_api = ">=1.0,<2"
+
+
+@hookimpl
+def task_template_class(task_type: str) -> type[AsyncFunctionTaskTemplate[..., Any, Any]]:
+    """Name the class of function tasks."""
+    from flyte_core_python.template import AsyncFunctionTaskTemplate
+
+    return AsyncFunctionTaskTemplate
