@@ -1,0 +1,79 @@
+"""A hash of what a function does."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+import types
+from typing import TYPE_CHECKING, Any
+
+from flyte_core.errors import InvalidTypeError
+from flyte_core.models.canonical import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["function_fingerprint"]
+
+
+def function_fingerprint(func: Callable[..., Any]) -> str:
+    """A hash of a function's code that is the same in every process, place and version of Python.
+
+    Comments, layout and line numbers do not count. A function without readable source (typed at a prompt, made by
+    ``exec``, a lambda within a longer statement) is hashed by its bytecode, which depends on the version of Python.
+
+    Args:
+        func: the function; of one wrapped by `functools.wraps` the inner one counts.
+
+    Returns:
+        SHA-256 in hexadecimal.
+
+    Raises:
+        InvalidTypeError: when it has neither source nor bytecode, as builtins and `functools.partial` have not.
+    """
+    tree = _parse(func)
+    if tree is not None:
+        return digest(("source", _tree(tree)))
+    code = getattr(inspect.unwrap(func), "__code__", None)
+    if not isinstance(code, types.CodeType):
+        raise InvalidTypeError("Cache", "func", func, "a Python function, or a Cache with a version_override")
+    return digest(("bytecode", _code(code)))
+
+
+def _parse(func: Callable[..., Any]) -> ast.Module | None:
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(func)))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+
+
+def _tree(node: object) -> object:
+    if isinstance(node, ast.AST):
+        # Empty fields are left out, for new versions of Python add fields. "kind" is the u of u"text".
+        fields = ((name, getattr(node, name, None)) for name in node._fields if name != "kind")
+        return (type(node).__name__, *((name, _tree(item)) for name, item in fields if item is not None and item != []))
+    if isinstance(node, list):
+        return [_tree(item) for item in node]
+    return _constant(node)
+
+
+def _code(code: types.CodeType) -> object:
+    names = (code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+    return (names, counts, code.co_code, _constant(code.co_consts))
+
+
+def _constant(value: object) -> object:
+    """A constant of a program in terms that have one canonical encoding."""
+    if isinstance(value, types.CodeType):
+        return ("code", _code(value))
+    if isinstance(value, tuple):
+        return tuple(_constant(item) for item in value)
+    if isinstance(value, frozenset):
+        return ("set", frozenset(digest(_constant(item)) for item in value))
+    if isinstance(value, complex):
+        return ("complex", value.real, value.imag)
+    if value is Ellipsis:
+        return ("ellipsis",)
+    return value

@@ -1,0 +1,328 @@
+"""Images, as values: where one starts from and what is added to it."""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from attrs import field, frozen
+
+from flyte_core._version import __version__
+from flyte_core.errors import InvalidTypeError, InvalidValueError
+from flyte_core.models.canonical import digest
+from flyte_core.models.layers import AptPackages, Commands, Env, Layer, PipPackages, WorkDir, as_tuple
+from flyte_core.models.secret import Secret, SecretRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Architecture", "Image"]
+
+Architecture = Literal["linux/amd64", "linux/arm64"]
+"""A platform that an image is built for."""
+
+_REGISTRY = "ghcr.io/flyteorg"
+_NAME = "flyte-core"
+_ONE_PLATFORM: tuple[Architecture, ...] = ("linux/amd64",)
+_BOTH_PLATFORMS: tuple[Architecture, ...] = ("linux/amd64", "linux/arm64")
+# Tags are at most 128 characters; half of SHA-256 is as much as the reference's tags have.
+_TAG_LENGTH = 32
+
+_DEBIAN_ENV = {
+    "VIRTUAL_ENV": "/opt/venv",
+    "PATH": "/opt/venv/bin:$PATH",
+    "PYTHONPATH": "/root",
+    "UV_LINK_MODE": "copy",
+}
+
+
+def _this_python() -> tuple[int, int]:
+    return sys.version_info.major, sys.version_info.minor
+
+
+def _as_secret(secret: str | Secret | None) -> Secret | None:
+    return Secret(key=secret) if isinstance(secret, str) else secret
+
+
+@frozen(kw_only=True, slots=False, init=False)
+class Image:
+    """A container image: a base, and layers upon it.
+
+    Made by the ``from_...`` methods; the ``with_...`` methods and `clone` give a new image each. Declaring one reads no
+    file and asks no registry; `validate` checks what the machine that builds must have.
+
+    Attributes:
+        base_image: the image it starts from.
+        dockerfile: the Dockerfile that defines it instead.
+        registry: where it is pushed to.
+        name: its name there.
+        platform: what it is built for.
+        python_version: the Python inside.
+        ref_name: the name under which the configuration knows it.
+        layers: what is added, in order.
+        registry_secret: the secret to push and pull with.
+
+    Example:
+        >>> Image.from_debian_base(python_version=(3, 12), name="app").with_pip_packages("httpx").name
+        'app'
+    """
+
+    base_image: str | None = None
+    dockerfile: Path | None = None
+    registry: str | None = None
+    name: str | None = None
+    platform: tuple[Architecture, ...] = _ONE_PLATFORM
+    python_version: tuple[int, int] = field(factory=_this_python)
+    ref_name: str | None = None
+    layers: tuple[Layer, ...] = ()
+    registry_secret: Secret | None = None
+    # Fixed tag of an image that is published for everybody; no definition but that one carries it.
+    preset_tag: str | None = None
+
+    def __init__(self, *args: object, **fields: object) -> NoReturn:
+        raise InvalidTypeError("Image", "Image()", args or fields, "Image.from_debian_base() or Image.from_base()")
+
+    @classmethod
+    def _new(cls, **fields: Any) -> Image:
+        image = cls.__new__(cls)
+        # attrs' own constructor, under the name that it has next to a class's own __init__.
+        image.__attrs_init__(**fields)
+        return image
+
+    def _with(self, **changes: Any) -> Image:
+        fields = {name: value for name, value in self.__dict__.items() if name not in _COMPUTED}
+        return self._new(**{**fields, "preset_tag": None, **changes})
+
+    @classmethod
+    def from_base(cls, image_uri: str) -> Image:
+        """An image that exists already.
+
+        Args:
+            image_uri: its full name, such as ``"python:3.12"``.
+
+        Raises:
+            InvalidTypeError: when it is not a text.
+            InvalidValueError: when it is empty or holds a blank.
+
+        Example:
+            >>> Image.from_base("python:3.12").uri
+            'python:3.12'
+        """
+        _check_name("image_uri", image_uri)
+        return cls._new(base_image=image_uri)
+
+    @classmethod
+    def from_ref_name(cls, name: str) -> Image:
+        """An image that the configuration knows by a name.
+
+        Raises:
+            InvalidTypeError: when it is not a text.
+            InvalidValueError: when it is empty or holds a blank.
+        """
+        _check_name("name", name)
+        return cls._new(name=name, ref_name=name)
+
+    @classmethod
+    def from_debian_base(
+        cls,
+        python_version: tuple[int, int] | None = None,
+        flyte_version: str | None = None,
+        install_flyte: bool = True,
+        registry: str | None = None,
+        registry_secret: str | Secret | None = None,
+        name: str | None = None,
+        platform: tuple[Architecture, ...] | None = None,
+    ) -> Image:
+        """Debian with Python and flyte_core, for amd64 and arm64.
+
+        Args:
+            python_version: the Python inside; by default the one that runs this.
+            flyte_version: the version of flyte_core inside; by default this one.
+            install_flyte: whether flyte_core is inside.
+            registry: a registry of your own.
+            registry_secret: the secret to push and pull with.
+            name: a name of your own.
+            platform: the platforms it is built for.
+
+        Raises:
+            InvalidValueError: when the Python version is not a pair of numbers or a platform is unknown.
+
+        Example:
+            >>> Image.from_debian_base(python_version=(3, 12)).base_image
+            'python:3.12-slim-bookworm'
+        """
+        version = _this_python() if python_version is None else _check_python(python_version)
+        release = flyte_version or __version__
+        text = "{}.{}".format(*version)
+        image = cls._new(
+            base_image=f"python:{text}-slim-bookworm",
+            registry=_REGISTRY,
+            name=_NAME,
+            python_version=version,
+            platform=_BOTH_PLATFORMS if platform is None else _check_platform(platform),
+            layers=_debian_layers(release if install_flyte else None),
+        )
+        if registry or name or registry_secret:
+            return image.clone(registry=registry, name=name, registry_secret=registry_secret)
+        if image.platform != _BOTH_PLATFORMS:
+            return image
+        tag = f"py{text}-v{release.removeprefix('v')}" if install_flyte else f"py{text}"
+        return image._with(preset_tag=tag.replace("+", "-"))
+
+    def clone(
+        self,
+        registry: str | None = None,
+        registry_secret: str | Secret | None = None,
+        name: str | None = None,
+        base_image: str | None = None,
+        python_version: tuple[int, int] | None = None,
+        addl_layer: Layer | None = None,
+    ) -> Image:
+        """The same image with some parts changed.
+
+        Args:
+            registry: another registry.
+            registry_secret: another secret to push and pull with.
+            name: another name.
+            base_image: another base.
+            python_version: another Python.
+            addl_layer: one more layer, on top.
+
+        Raises:
+            InvalidTypeError: when the layer is not one.
+            InvalidValueError: when a layer is added to an image that has no name, or that a Dockerfile defines.
+        """
+        image = self._with(
+            registry=registry or self.registry,
+            registry_secret=_as_secret(registry_secret) or self.registry_secret,
+            name=name or self.name,
+            base_image=base_image or self.base_image,
+            python_version=_check_python(python_version) if python_version else self.python_version,
+        )
+        return image if addl_layer is None else image._add(addl_layer)
+
+    def _add(self, layer: Layer) -> Image:
+        if not isinstance(layer, Layer):
+            raise InvalidTypeError("Image", "addl_layer", layer, "a layer")
+        if self.dockerfile is not None:
+            raise InvalidValueError("Image", "addl_layer", layer, "no layer: put the step into the Dockerfile")
+        if not self.name:
+            raise InvalidValueError("Image", "addl_layer", layer, 'a named image: call clone(name="...") first')
+        return self._with(layers=(*self.layers, layer))
+
+    def with_pip_packages(
+        self,
+        *packages: str,
+        index_url: str | None = None,
+        extra_index_urls: str | list[str] | tuple[str, ...] | None = None,
+        pre: bool = False,
+        extra_args: str | None = None,
+        secret_mounts: SecretRequest | None = None,
+    ) -> Image:
+        """One more layer, of Python packages.
+
+        Args:
+            *packages: requirements in pip's notation.
+            index_url: the index to install from.
+            extra_index_urls: indexes besides.
+            pre: whether pre-releases count.
+            extra_args: further words of pip's command line.
+            secret_mounts: secrets that are there during the build.
+
+        Raises:
+            InvalidTypeError: when a package is not a text.
+            InvalidValueError: when a package is empty, or the image has no name.
+        """
+        layer = PipPackages(
+            packages=packages,
+            index_url=index_url,
+            extra_index_urls=extra_index_urls,
+            pre=pre,
+            extra_args=extra_args,
+            secret_mounts=secret_mounts,
+        )
+        return self._add(layer)
+
+    def with_apt_packages(self, *packages: str, secret_mounts: SecretRequest | None = None) -> Image:
+        """One more layer, of packages of the operating system; raises as `with_pip_packages`."""
+        return self._add(AptPackages(packages, secret_mounts))
+
+    def with_commands(self, commands: list[str], secret_mounts: SecretRequest | None = None) -> Image:
+        """One more layer, of shell commands (without ``RUN``); raises as `with_pip_packages`."""
+        return self._add(Commands(commands, secret_mounts))
+
+    def with_workdir(self, workdir: str) -> Image:
+        """One more layer, which sets the working directory; raises as `with_pip_packages`."""
+        return self._add(WorkDir(workdir))
+
+    def with_env_vars(self, env_vars: Mapping[str, str]) -> Image:
+        """One more layer, which sets environment variables; raises as `with_pip_packages`."""
+        return self._add(Env.from_dict(env_vars))
+
+    def validate(self) -> None:
+        """Check every layer on the machine that builds; each raises its own error."""
+        for layer in self.layers:
+            layer.validate()
+
+    def content_hash(self) -> str:
+        """A hash of the whole definition: two images with the same hash are built alike."""
+        parts = {
+            "base": self.base_image,
+            "platform": self.platform,
+            "python": self.python_version,
+            "layers": [(layer.kind, layer.content()) for layer in self.layers],
+        }
+        return digest(parts)[:_TAG_LENGTH]
+
+    @cached_property
+    def uri(self) -> str:
+        """The image's full name: ``registry/name:tag``, or its base where nothing was added to it.
+
+        Raises:
+            InvalidValueError: when it has neither a name nor a base.
+        """
+        if self.name:
+            tag = self.preset_tag or self.content_hash()
+            return f"{self.registry}/{self.name}:{tag}" if self.registry else f"{self.name}:{tag}"
+        if self.base_image:
+            return self.base_image
+        raise InvalidValueError("Image", "name", self.name, "a name, or a base image")
+
+
+_COMPUTED = ("uri",)
+
+
+def _debian_layers(release: str | None) -> tuple[Layer, ...]:
+    layers = (Env.from_dict(_DEBIAN_ENV), AptPackages(("build-essential", "ca-certificates")))
+    if release is None:
+        return layers
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        pre = Version(release).is_prerelease
+    except InvalidVersion as error:
+        raise InvalidValueError("Image", "flyte_version", release, "a version as in PEP 440") from error
+    return (*layers, PipPackages(packages=(f"flyte-core=={release.removeprefix('v')}",), pre=pre))
+
+
+def _check_name(field: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise InvalidTypeError("Image", field, value, "a text")
+    if not value or any(character.isspace() for character in value):
+        raise InvalidValueError("Image", field, value, "a name without blanks")
+
+
+def _check_python(version: object) -> tuple[int, int]:
+    pair = tuple(version) if isinstance(version, list) else version
+    if not isinstance(pair, tuple) or len(pair) != 2 or not all(type(part) is int for part in pair):
+        raise InvalidValueError("Image", "python_version", version, "a pair such as (3, 12)")
+    return pair
+
+
+def _check_platform(platform: object) -> tuple[Architecture, ...]:
+    given = as_tuple(platform)
+    if not isinstance(given, tuple) or not given or not all(one in _BOTH_PLATFORMS for one in given):
+        raise InvalidValueError("Image", "platform", platform, f"some of {', '.join(_BOTH_PLATFORMS)}")
+    return given
