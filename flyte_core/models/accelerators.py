@@ -67,18 +67,15 @@ DEVICES: dict[str, Accelerator] = {
 }
 """Every known accelerator, by the name that users write."""
 
-_FLAT_SLICES = ("1x1", "2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")
-
 # MIG profiles: https://docs.nvidia.com/datacenter/tesla/mig-user-guide/
 # Slices: https://cloud.google.com/tpu/docs/v5p and /v6e
 PARTITIONS: dict[str, tuple[str, ...]] = {
     "A100": ("1g.5gb", "2g.10gb", "3g.20gb", "4g.20gb", "7g.40gb"),
     "A100 80G": ("1g.10gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb"),
-    "V5E": _FLAT_SLICES,
     "V5P": (
         "2x2x1", "2x2x2", "2x4x4", "4x4x4", "4x4x8", "4x8x8", "8x8x8", "8x8x16", "8x16x16", "16x16x16", "16x16x24",
     ),
-    "V6E": _FLAT_SLICES,
+    "V6E": ("1x1", "2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16"),
 }  # fmt: skip
 """The partitions or slices of the accelerators whose partitions are checked."""
 

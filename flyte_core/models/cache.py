@@ -146,7 +146,8 @@ class Cache:
         if not isinstance(self.salt, str):
             raise InvalidTypeError("Cache", "salt", self.salt, "a text")
         for policy in self._all_policies():
-            if not isinstance(policy, CachePolicy):
+            # Not isinstance: for a protocol that takes as long as all the rest of the constructor.
+            if not callable(getattr(policy, "get_version", None)):
                 raise InvalidTypeError("Cache", "policies", policy, "objects with a get_version method")
         if self.is_enabled() and self.version_override is None and not self._all_policies():
             raise InvalidValueError("Cache", "policies", self.policies, "at least one policy, or a version_override")

@@ -154,7 +154,7 @@ class Image:
             'python:3.12-slim-bookworm'
         """
         version = _this_python() if python_version is None else _check_python(python_version)
-        release = flyte_version or __version__
+        release = (flyte_version or __version__).removeprefix("v")
         text = "{}.{}".format(*version)
         image = cls._new(
             base_image=f"python:{text}-slim-bookworm",
@@ -168,7 +168,7 @@ class Image:
             return image.clone(registry=registry, name=name, registry_secret=registry_secret)
         if image.platform != _BOTH_PLATFORMS:
             return image
-        tag = f"py{text}-v{release.removeprefix('v')}" if install_flyte else f"py{text}"
+        tag = f"py{text}-v{release}" if install_flyte else f"py{text}"
         return image._with(preset_tag=tag.replace("+", "-"))
 
     def clone(
@@ -298,13 +298,18 @@ def _debian_layers(release: str | None) -> tuple[Layer, ...]:
     layers = (Env.from_dict(_DEBIAN_ENV), AptPackages(("build-essential", "ca-certificates")))
     if release is None:
         return layers
+    return (*layers, PipPackages(packages=(f"flyte-core=={release}",), pre=_is_prerelease(release)))
+
+
+def _is_prerelease(release: str) -> bool:
+    if release.replace(".", "").isdigit():
+        return False
     from packaging.version import InvalidVersion, Version
 
     try:
-        pre = Version(release).is_prerelease
+        return Version(release).is_prerelease
     except InvalidVersion as error:
         raise InvalidValueError("Image", "flyte_version", release, "a version as in PEP 440") from error
-    return (*layers, PipPackages(packages=(f"flyte-core=={release.removeprefix('v')}",), pre=pre))
 
 
 def _check_name(field: str, value: object) -> None:

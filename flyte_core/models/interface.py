@@ -222,7 +222,12 @@ def _resolve(func: Callable[..., Any], annotations: dict[str, Any]) -> dict[str,
     stand_in = _Annotated(annotations)
     tuples = {name: annotation for name, annotation in annotations.items() if isinstance(annotation, tuple)}
     stand_in.__annotations__ = {name: hint for name, hint in annotations.items() if name not in tuples}
-    hints = typing.get_type_hints(stand_in, globalns=_globals(func), localns=_closure(func), include_extras=True)
+    try:
+        hints = typing.get_type_hints(stand_in, globalns=_globals(func), include_extras=True)
+    except NameError:
+        # Looked at only when needed: finding these names takes as long as the rest.
+        names = {**_globals(func), **_closure(func)}
+        hints = typing.get_type_hints(stand_in, globalns=names, include_extras=True)
     return {name: tuples.get(name, hints.get(name)) for name in annotations}
 
 

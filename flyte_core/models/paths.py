@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["PathRewrite", "RawDataPath"]
 
@@ -85,10 +89,10 @@ class RawDataPath:
             import tempfile
 
             return cls(path=tempfile.mkdtemp())
-        if not isinstance(local_folder, (str, Path)):
+        if not isinstance(local_folder, (str, os.PathLike)):
             raise InvalidTypeError("RawDataPath", "local_folder", local_folder, "a path, a text or None")
         if not _is_url(str(local_folder)):
-            Path(str(local_folder).removeprefix("file://")).mkdir(parents=True, exist_ok=True)
+            os.makedirs(str(local_folder).removeprefix("file://"), exist_ok=True)  # noqa: PTH103 - pathlib is slow to import
         return cls(path=str(local_folder))
 
     def get_random_remote_path(self, file_name: str | None = None) -> str:
@@ -103,11 +107,11 @@ class RawDataPath:
         Returns:
             The path; below a local folder all but its last part exists.
         """
-        import os
-
         name = os.urandom(16).hex()
         if _is_url(self.path):
             return "/".join([self.path.rstrip("/"), name, *([file_name] if file_name else [])])
+        from pathlib import Path
+
         target = Path(self.path.removeprefix("file://")).absolute() / name
         if file_name:
             target = target / file_name

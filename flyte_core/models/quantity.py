@@ -66,6 +66,11 @@ def parse_quantity(text: str) -> Fraction:
     """
     if not isinstance(text, str):
         raise InvalidTypeError("parse_quantity", "text", text, _ALLOWED)
+    return _parse(text)
+
+
+@lru_cache(maxsize=512)
+def _parse(text: str) -> Fraction:
     match = _pattern().fullmatch(text)
     if match is None:
         raise InvalidValueError("parse_quantity", "text", text, _ALLOWED)

@@ -232,15 +232,12 @@ def _check_gpu(value: object) -> None:
 
 def _check_accelerator(value: str) -> None:
     name, _, count = value.rpartition(":")
-    entry = DEVICES.get(name)
-    if entry is not None and count.isascii() and count.isdigit() and str(int(count)) == count:
-        if int(count) in entry.counts:
-            return
-        if entry.counts:
-            raise InvalidValueError(
-                "Resources", "gpu", value, f"{name} with one of {', '.join(map(str, entry.counts))}"
-            )
+    counts = [str(count) for count in DEVICES[name].counts] if name in DEVICES else []
+    if count in counts:
+        return
     known = [known for known, entry in DEVICES.items() if entry.counts]
     close = near_misses(name or value, known)
-    hint = f"; did you mean {' or '.join(close)}?" if close else ""
-    raise InvalidValueError("Resources", "gpu", value, f"NAME:COUNT with a name of {', '.join(known)}{hint}")
+    allowed = f"NAME:COUNT with a name of {', '.join(known)}" + (f"; did you mean {close[0]}?" if close else "")
+    if counts:
+        allowed = f"{name}:COUNT with a count of {', '.join(counts)}"
+    raise InvalidValueError("Resources", "gpu", value, allowed)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError
 from flyte_core.models.canonical import digest
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = ["Secret", "SecretRequest", "secrets_from_request"]
 
 
 def _as_path(mount: object) -> object:
-    return (Path(mount) if mount else None) if isinstance(mount, str) else mount
+    if not isinstance(mount, str):
+        return mount
+    from pathlib import Path
+
+    return Path(mount) if mount else None
 
 
 # hash=False: the class defines its own.
@@ -50,7 +58,7 @@ class Secret:
         for name in ("group", "as_env_var"):
             if not isinstance(getattr(self, name), (str, type(None))):
                 raise InvalidTypeError("Secret", name, getattr(self, name), "a text or None")
-        if not isinstance(self.mount, (Path, type(None))):
+        if not isinstance(self.mount, (os.PathLike, type(None))):
             raise InvalidTypeError("Secret", "mount", self.mount, "a path or None")
         if self.mount is None and not self.as_env_var:
             name = f"{self.group}_{self.key}" if self.group else self.key
