@@ -1,0 +1,254 @@
+"""Which transformer is responsible for a Python type.
+
+Exact class first, then the class's MRO, then what plugins claim, then dataclass-like classes, then pickle.
+Loads no protobuf until the built-in transformers are asked for.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+import types
+import typing
+from typing import TYPE_CHECKING, Any
+
+from flyte_core._logging import logger
+from flyte_core.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flyte_core.types.transformer import TypeTransformer
+
+__all__ = [
+    "find_transformer",
+    "is_annotated",
+    "is_class",
+    "is_pydantic",
+    "is_record",
+    "is_union",
+    "register",
+    "register_additional",
+    "register_lazily",
+    "registered",
+    "underlying",
+    "version",
+]
+
+
+class _State:
+    """The registry. `TypeEngine` of the reference keeps it on the class, so there is one in a process."""
+
+    transformers: typing.ClassVar[dict[Any, TypeTransformer[Any]]] = {}
+    lazy: typing.ClassVar[dict[Any, Callable[[], TypeTransformer[Any]]]] = {}
+    pickled: typing.ClassVar[set[str]] = set()
+    builtins_loaded = False
+    version = 0
+
+
+def version() -> int:
+    """A number that grows with every registration; what was compiled before is out of date."""
+    return _State.version
+
+
+def is_class(t: Any) -> bool:
+    """Whether the type is a class; in Python 3.10 ``isinstance(list[int], type)`` is true as well."""
+    return isinstance(t, type) and typing.get_origin(t) is None
+
+
+def is_annotated(t: Any) -> bool:
+    """Whether the type is ``Annotated[...]``."""
+    return typing.get_origin(t) is typing.Annotated
+
+
+def underlying(t: Any) -> Any:
+    """The type inside ``Annotated[...]``, or the type itself."""
+    return typing.get_args(t)[0] if is_annotated(t) else t
+
+
+def is_union(t: Any) -> bool:
+    """Whether the type is ``Union[...]``, ``Optional[...]`` or ``A | B``."""
+    return t is typing.Union or typing.get_origin(t) in (typing.Union, types.UnionType)
+
+
+def registered() -> dict[Any, TypeTransformer[Any]]:
+    """All registered types with their transformers, in the order of registration."""
+    _load_builtins()
+    for python_type in list(_State.lazy):
+        _wake(python_type)
+    return _State.transformers
+
+
+def register(transformer: TypeTransformer[Any], additional_types: list[Any] | None = None) -> None:
+    """Make a transformer responsible for its type, and for more types.
+
+    Raises:
+        ValueError: if one of the types has a transformer already; both are named.
+    """
+    _load_builtins()
+    wanted = [transformer.python_type, *(additional_types or [])]
+    for python_type in wanted:
+        existing = _registered(python_type)
+        if existing is not None:
+            raise InvalidValueError(
+                "TypeEngine.register",
+                "transformer",
+                transformer.name,
+                f"no second transformer for {python_type!r}; {existing.name!r} is registered already",
+            )
+    for python_type in wanted:
+        _State.transformers[python_type] = transformer
+    _State.version += 1
+
+
+def register_additional(transformer: TypeTransformer[Any], python_type: Any, override: bool) -> None:
+    """Make a transformer responsible for one more type, unless another is and ``override`` is false."""
+    _load_builtins()
+    if override or _registered(python_type) is None:
+        _State.lazy.pop(python_type, None)
+        _State.transformers[python_type] = transformer
+        _State.version += 1
+
+
+def register_lazily(python_type: Any, make: Callable[[], TypeTransformer[Any]]) -> None:
+    """Register a type whose transformer is made when the type is first used; for modules that load no protobuf."""
+    _State.lazy[python_type] = make
+    _State.version += 1
+
+
+def find_transformer(t: Any) -> TypeTransformer[Any]:
+    """The transformer for a type; there always is one, the last resort being pickle."""
+    _load_builtins()
+    if is_annotated(t):
+        for annotation in t.__metadata__:
+            if _is_transformer(annotation):
+                return typing.cast("TypeTransformer[Any]", annotation)
+        return find_transformer(underlying(t))
+    return _special(t) or _by_registration(t) or _by_plugin(t) or _by_structure(t)
+
+
+def _is_transformer(annotation: object) -> bool:
+    from flyte_core.types.transformer import TypeTransformer
+
+    return isinstance(annotation, TypeTransformer)
+
+
+def _special(t: Any) -> TypeTransformer[Any] | None:
+    """Types that the registry's keys cannot express."""
+    if is_class(t) and issubclass(t, enum.Enum):
+        # before the MRO, since ``class Word(str, Enum)`` is an enum, not a str
+        return _registered(t) or _State.transformers[enum.Enum]
+    if is_union(t):
+        return _State.transformers[typing.Union]
+    if typing.get_origin(t) is typing.Literal:
+        return _State.transformers[typing.Literal]
+    return None
+
+
+def _by_registration(t: Any) -> TypeTransformer[Any] | None:
+    found = _registered(t)
+    if found is not None:
+        return found
+    origin = typing.get_origin(t)
+    for base in (origin or t,) if not isinstance(origin or t, type) else (origin or t).__mro__:
+        found = _registered(base)
+        if found is not None:
+            return found
+    return None
+
+
+def _registered(t: Any) -> TypeTransformer[Any] | None:
+    try:
+        found = _State.transformers.get(t)
+        return _wake(t) if found is None and t in _State.lazy else found
+    except TypeError:  # not hashable: a generic over an annotation such as a dict of columns
+        return None
+
+
+def _wake(t: Any) -> TypeTransformer[Any]:
+    transformer = _State.lazy[t]()
+    _State.transformers[t] = transformer
+    del _State.lazy[t]
+    return transformer
+
+
+def _by_plugin(t: Any) -> TypeTransformer[Any] | None:
+    """Ask the registry who claims this class or one of its bases, or a protocol it offers."""
+    owner = typing.get_origin(t) or t
+    if not isinstance(owner, type) or not _may_be_claimed(owner):
+        return None
+    for name in _claim_names(owner):
+        module = _claimant(name)
+        if module is not None:
+            return _take_over(owner, module)
+    return None
+
+
+def _claimant(name: str) -> Any:
+    from flyte_core.errors import PluginNotFoundError
+    from flyte_core.registry import TaskPluginRegistry
+
+    try:
+        return TaskPluginRegistry.load("transformer", name)
+    except PluginNotFoundError:
+        return None
+
+
+def _take_over(owner: type, module: Any) -> TypeTransformer[Any] | None:
+    """Register what a plugin's module lists under ``TRANSFORMERS``, and look the class up again."""
+    for item in getattr(module, "TRANSFORMERS", ()):
+        transformer = item() if isinstance(item, type) else item
+        register_additional(transformer, transformer.python_type, override=False)
+    return _by_registration(owner)
+
+
+def _claim_names(owner: type) -> list[str]:
+    bases = [base for base in owner.__mro__ if _may_be_claimed(base)]
+    names = [f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in bases]
+    protocols = sorted(name for name in dir(owner) if name.startswith("__") and name.endswith("__interface__"))
+    return [*names, *(f"protocol.{name}" for name in protocols)]
+
+
+def _may_be_claimed(owner: type) -> bool:
+    """Whether asking plugins makes sense: not for the standard library, nor for what the core serves itself."""
+    top = owner.__module__.partition(".")[0]
+    return top not in sys.stdlib_module_names and top != "pydantic" and not (is_record(owner) or is_pydantic(owner))
+
+
+def is_record(t: Any) -> bool:
+    """Whether the type is a dataclass or an attrs class, or a generic over one."""
+    owner = typing.get_origin(t) or t
+    return isinstance(owner, type) and (hasattr(owner, "__dataclass_fields__") or "__attrs_attrs__" in dir(owner))
+
+
+def is_pydantic(t: Any) -> bool:
+    """Whether the type is a pydantic model; never imports pydantic, since a model's module did."""
+    main = sys.modules.get("pydantic.main")
+    return main is not None and isinstance(t, type) and issubclass(t, main.BaseModel)
+
+
+def _by_structure(t: Any) -> TypeTransformer[Any]:
+    from flyte_core.types import records
+    from flyte_core.types.pickled import PICKLE
+
+    if is_pydantic(t):
+        return records.PYDANTIC
+    if is_record(t):
+        return records.RECORD
+    _say_pickled(str(t))
+    return PICKLE
+
+
+def _say_pickled(name: str) -> None:
+    if name not in _State.pickled:
+        _State.pickled.add(name)
+        logger.warning("%s has no literal type of its own and goes pickled; both sides need the same Python", name)
+
+
+def _load_builtins() -> None:
+    if not _State.builtins_loaded:
+        from flyte_core.types.builtin import builtin_transformers
+
+        # reentrant: codecs made while the table is built find it complete, or build the same one again
+        _State.transformers = {**builtin_transformers(), **_State.transformers}
+        _State.builtins_loaded = True

@@ -1,0 +1,414 @@
+"""Values as plain objects that MessagePack and JSON can hold, and back: the inside of every struct on the wire.
+
+Records, containers and scalars are compiled here; what else mashumaro knows (dates, decimals, paths, ...) is left
+to mashumaro, so that the plain form is the one of the Flyte SDK. Unlike mashumaro, scalars are checked when they
+are written, and every error says where.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+import typing
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from flyteidl2.core.types_pb2 import LiteralType, SimpleType, TypeAnnotation
+
+from flyte_core.errors import TypeTransformerFailedError
+from flyte_core.types import lookup
+from flyte_core.types.codec import Codec, type_key, type_name
+from flyte_core.types.mismatch import ValueMismatchError, mismatch, shown, under
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flyteidl2.core.literals_pb2 import Binary, Literal
+
+    Convert = Callable[[Any], Any]
+
+__all__ = ["MSGPACK", "Plain", "StructCodec", "msgpack_type", "pack", "plain_for", "unpack"]
+
+MSGPACK = "msgpack"
+_KEPT = 4096
+
+
+class Plain:
+    """How one type becomes plain objects and comes back.
+
+    Args:
+        encode: value to plain object.
+        decode: plain object to value.
+        exact: the class whose instances pass both ways unchanged, for scalars; generated code tests it in line.
+    """
+
+    __slots__ = ("decode", "encode", "exact")
+
+    def __init__(self, encode: Convert, decode: Convert, exact: type | None = None) -> None:
+        self.encode, self.decode, self.exact = encode, decode, exact
+
+
+# ---- the wire ----------------------------------------------------------------------------------------
+
+
+def pack(plain: object) -> bytes:
+    """Plain objects as MessagePack.
+
+    Raises:
+        TypeTransformerFailedError: if something in it has no MessagePack form.
+    """
+    import msgpack
+
+    try:
+        return typing.cast(bytes, msgpack.packb(plain))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueMismatchError(f"expected what MessagePack can hold, got {shown(plain)}: {error}") from error
+
+
+def unpack(binary: Binary) -> Any:
+    """Plain objects from a binary scalar.
+
+    Raises:
+        TypeTransformerFailedError: if it is not MessagePack, or broken.
+    """
+    if binary.tag != MSGPACK:
+        raise ValueMismatchError(f"expected a binary tagged {MSGPACK!r}, got one tagged {binary.tag!r}")
+    import msgpack
+
+    try:
+        return msgpack.unpackb(binary.value, strict_map_key=False)
+    except ValueError as error:
+        raise ValueMismatchError(f"expected MessagePack, got {len(binary.value)} broken bytes: {error}") from error
+
+
+def msgpack_type(schema: dict[str, Any] | None = None) -> LiteralType:
+    """The literal type of a value that goes as MessagePack, with its JSON schema where it has one."""
+    annotation = TypeAnnotation()
+    annotation.annotations.update({"cache-key-metadata": {"serialization-format": MSGPACK}})
+    return LiteralType(simple=SimpleType.STRUCT, metadata=schema, annotation=annotation)
+
+
+class StructCodec(Codec):
+    """A value as one MessagePack scalar; read from a protobuf struct too, which is what user interfaces send."""
+
+    def __init__(self, python_type: Any, literal_type: LiteralType) -> None:
+        super().__init__(python_type, literal_type)
+        self._plain = plain_for(python_type)
+
+    def put(self, value: Any, literal: Literal) -> None:
+        """Write the value's plain form."""
+        binary = literal.scalar.binary
+        binary.value = pack(self._plain.encode(value))
+        binary.tag = MSGPACK
+
+    def decode(self, literal: Literal) -> Any:
+        """Read MessagePack or a struct."""
+        scalar = literal.scalar
+        kind = scalar.WhichOneof("value")
+        if kind == "binary":
+            return self._plain.decode(unpack(scalar.binary))
+        if kind == "generic":
+            from google.protobuf.json_format import MessageToDict
+
+            return self._plain.decode(MessageToDict(scalar.generic))
+        return self.packed(literal)
+
+
+# ---- compiling ---------------------------------------------------------------------------------------
+
+
+class _Known:
+    plains: ClassVar[dict[Any, Plain]] = {}
+    building: ClassVar[dict[Any, Plain]] = {}
+    lock = threading.RLock()
+
+
+def plain_for(t: Any) -> Plain:
+    """The plain form of a type, compiled at first use.
+
+    Raises:
+        TypeTransformerFailedError: if the type has none.
+
+    Example:
+        >>> plain_for(list[int]).decode([1, 2])
+        [1, 2]
+    """
+    key = type_key(t)
+    plain = _Known.plains.get(key)
+    if plain is not None:
+        return plain
+    with _Known.lock:
+        if key in _Known.building:  # a type that contains itself: filled in before anyone can use it
+            return _Known.building[key]
+        plain = _Known.building[key] = Plain(_not_ready, _not_ready)
+        try:
+            made = _compile(t)
+            plain.encode, plain.decode, plain.exact = made.encode, made.decode, made.exact
+        finally:
+            del _Known.building[key]
+        if len(_Known.plains) >= _KEPT:
+            _Known.plains.clear()
+        _Known.plains[key] = plain
+    return plain
+
+
+def is_ready(plain: Plain) -> bool:
+    """Whether the functions can be taken out already, or must be reached through the object."""
+    return plain.encode is not _not_ready
+
+
+def _not_ready(value: Any) -> Any:
+    raise AssertionError("a plain form was used while it was being compiled")
+
+
+def _compile(t: Any) -> Plain:
+    t = lookup.underlying(t)
+    if t in _SCALARS:
+        return _SCALARS[t]
+    if t in (Any, object, list, dict) or isinstance(t, TypeVar):
+        return Plain(_same, _same)
+    if lookup.is_union(t):
+        return _union(t)
+    compiled = _container(t)
+    if compiled is not None:
+        return compiled
+    if isinstance(t, type) and issubclass(t, enum.Enum):
+        return _enum(t)
+    return _class(t)
+
+
+def _class(t: Any) -> Plain:
+    from flyte_core.types import plain_records
+
+    if lookup.is_pydantic(t):
+        return plain_records.pydantic_plain(t)
+    if hasattr(t, "_serialize") and hasattr(t, "_deserialize"):  # mashumaro's SerializableType, by its methods
+        return Plain(lambda value: _instance(t, value)._serialize(), t._deserialize)
+    if lookup.is_record(t) and plain_records.is_ordinary(t):
+        return plain_records.record_plain(t)
+    return _by_mashumaro(t)
+
+
+def _instance(t: type, value: Any) -> Any:
+    if not isinstance(value, t):
+        raise mismatch(t.__name__, value)
+    return value
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+# ---- scalars -----------------------------------------------------------------------------------------
+
+
+def _int(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    raise mismatch("int", value)
+
+
+def _int_back(value: Any) -> int:
+    # JSON through a struct, or JavaScript, writes 3 as 3.0
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return _int(value)
+
+
+def _float(value: Any) -> Any:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    raise mismatch("float", value)
+
+
+def _float_back(value: Any) -> float:
+    return float(_float(value))
+
+
+def _exactly(expected: type) -> Convert:
+    def check(value: Any) -> Any:
+        if isinstance(value, expected):
+            return value
+        raise mismatch(type_name(expected), value)
+
+    return check
+
+
+_SCALARS: dict[Any, Plain] = {
+    int: Plain(_int, _int_back, int),
+    float: Plain(_float, _float_back, float),
+    str: Plain(_exactly(str), _exactly(str), str),
+    bool: Plain(_exactly(bool), _exactly(bool), bool),
+    type(None): Plain(_exactly(type(None)), _exactly(type(None)), type(None)),
+    None: Plain(_exactly(type(None)), _exactly(type(None)), type(None)),
+}
+
+
+def _enum(t: type[enum.Enum]) -> Plain:
+    def encode(value: Any) -> Any:
+        return _instance(t, value).value
+
+    def decode(plain: Any) -> Any:
+        try:
+            return t(plain)
+        except ValueError as error:
+            known = ", ".join(repr(member.value) for member in t)
+            raise ValueMismatchError(f"expected one of {known} for {t.__name__}, got {shown(plain)}") from error
+
+    return Plain(encode, decode)
+
+
+# ---- unions and containers ---------------------------------------------------------------------------
+
+
+def _union(t: Any) -> Plain:
+    arguments = typing.get_args(t)
+    parts = [plain_for(argument) for argument in arguments]
+    if len(parts) == 2 and type(None) in arguments:
+        return _optional(parts[0] if arguments[1] is type(None) else parts[1])
+    exact = {part.exact for part in parts if part.exact is not None}
+    own = {argument: part for argument, part in zip(arguments, parts, strict=True) if isinstance(argument, type)}
+
+    def encode(value: Any) -> Any:
+        if type(value) in own:
+            return own[type(value)].encode(value)
+        return _first([part.encode for part in parts], value, t)
+
+    def decode(plain: Any) -> Any:
+        return plain if type(plain) in exact else _first([part.decode for part in parts], plain, t)
+
+    return Plain(encode, decode)
+
+
+def _optional(part: Plain) -> Plain:
+    def encode(value: Any) -> Any:
+        return None if value is None else part.encode(value)
+
+    def decode(plain: Any) -> Any:
+        return None if plain is None else part.decode(plain)
+
+    return Plain(encode, decode)
+
+
+def _first(conversions: list[Convert], value: Any, t: Any) -> Any:
+    for convert in conversions:
+        try:
+            return convert(value)
+        except TypeTransformerFailedError:  # noqa: PERF203 - each may be the one that fits
+            continue
+    raise mismatch(type_name(t), value)
+
+
+def _container(t: Any) -> Plain | None:
+    origin, arguments = typing.get_origin(t), typing.get_args(t)
+    if origin is list:
+        return _sequence(list, plain_for(arguments[0]))
+    if origin in (set, frozenset):
+        return _sequence(origin, plain_for(arguments[0]))
+    if origin is tuple and arguments[1:] == (...,):
+        return _sequence(tuple, plain_for(arguments[0]))
+    if origin is tuple and arguments:
+        return _tuple([plain_for(argument) for argument in arguments])
+    if origin is dict:
+        return _mapping(plain_for(arguments[0]), plain_for(arguments[1]))
+    return None
+
+
+def _sequence(kind: type, part: Plain) -> Plain:
+    def encode(value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise mismatch(kind.__name__, value)
+        return _each(part.encode, value, part.exact)
+
+    def decode(plain: Any) -> Any:
+        if not isinstance(plain, (list, tuple)):
+            raise mismatch(kind.__name__, plain)
+        items = _each(part.decode, plain, part.exact)
+        return items if kind is list else kind(items)
+
+    return Plain(encode, decode)
+
+
+def _each(convert: Convert, items: Any, exact: type | None) -> list[Any]:
+    done: list[Any] = []
+    try:
+        for item in items:
+            done.append(item if type(item) is exact else convert(item))  # noqa: PERF401 - its length is the index
+    except TypeTransformerFailedError as error:
+        raise under(error, f"[{len(done)}]") from error.__cause__
+    return done
+
+
+def _tuple(parts: list[Plain]) -> Plain:
+    def through(items: Any, conversions: list[Convert]) -> list[Any]:
+        if not isinstance(items, (list, tuple)) or len(items) != len(conversions):
+            raise mismatch(f"tuple of {len(conversions)}", items)
+        rest = iter(conversions)
+        return _each(lambda item: next(rest)(item), items, None)
+
+    return Plain(
+        lambda value: through(value, [part.encode for part in parts]),
+        lambda plain: tuple(through(plain, [part.decode for part in parts])),
+    )
+
+
+def _mapping(keys: Plain, values: Plain) -> Plain:
+    def through(items: Any, key_of: Convert, value_of: Convert) -> dict[Any, Any]:
+        if not isinstance(items, dict):
+            raise mismatch("dict", items)
+        done = {}
+        key: Any = None
+        try:
+            for key, item in items.items():
+                done[key_of(key)] = item if type(item) is values.exact else value_of(item)
+        except TypeTransformerFailedError as error:
+            raise under(error, f"[{key!r}]") from error.__cause__
+        return done
+
+    return Plain(
+        lambda value: through(value, keys.encode, values.encode),
+        lambda plain: through(plain, _key_back(keys), values.decode),
+    )
+
+
+def _key_back(keys: Plain) -> Convert:
+    """Keys of an int mapping arrive as strings when the dict came through JSON or a struct."""
+    if keys.exact is not int:
+        return keys.decode
+
+    def convert(key: Any) -> Any:
+        if isinstance(key, str):
+            try:
+                return int(key)
+            except ValueError as error:
+                raise mismatch("int as key", key) from error
+        return keys.decode(key)
+
+    return convert
+
+
+# ---- everything else ---------------------------------------------------------------------------------
+
+
+def _by_mashumaro(t: Any) -> Plain:
+    """Dates, decimals, paths, named tuples, customised dataclasses, ...: mashumaro's form of them."""
+    from mashumaro.codecs import BasicDecoder, BasicEncoder
+    from mashumaro.mixins.msgpack import MessagePackDialect
+
+    try:
+        encoder: Any = BasicEncoder(t, default_dialect=MessagePackDialect)
+        decoder: Any = BasicDecoder(t, default_dialect=MessagePackDialect)
+    except Exception as error:  # mashumaro runs users' class bodies and hooks
+        raise TypeTransformerFailedError(f"{type_name(t)} has no MessagePack form: {error}") from error
+    return Plain(_guarded(encoder.encode, t), _guarded(decoder.decode, t))
+
+
+def _guarded(convert: Convert, t: Any) -> Convert:
+    def call(value: Any) -> Any:
+        try:
+            return convert(value)
+        except TypeTransformerFailedError:
+            raise
+        except Exception as error:  # whatever the type's own conversion raises means: it does not fit
+            raise ValueMismatchError(f"expected {type_name(t)}, got {shown(value)}: {error}") from error
+
+    return call
