@@ -1,0 +1,472 @@
+"""One settings object: flags over environment over file, and where each value came from.
+
+Settings are read from, nearest first:
+
+1. flags: what a command line or a caller gives to `load_settings`;
+2. the environment: ``FLYTE_CORE_CACHE_DIR``, ``FLYTE_CORE_PROJECT``, ``FLYTE_CORE_DOMAIN``, ``FLYTE_CORE_ORG``,
+   ``FLYTE_CORE_LOG_LEVEL`` and ``FLYTE_CORE_PLUGINS``;
+3. one file: ``flyte_core.toml``, or the ``[tool.flyte_core]`` table of ``pyproject.toml``, in the nearest folder from
+   the working directory upwards that has one (both in one folder: ``flyte_core.toml``).
+
+Which plugins may be used is written alike in all three. A name alone means every kind of plugin, ``kind:name`` one kind
+(`KINDS`)::
+
+    FLYTE_CORE_PLUGINS="sql=flyte-core-sql,-otel,-executor:docker"
+
+    [tool.flyte_core.plugins]                # in flyte_core.toml: [plugins]
+    choose = { sql = "flyte-core-sql" }      # of several distributions that claim "sql", this one
+    block = ["otel", "executor:docker"]      # never use these
+    require = ["policy"]                     # fail unless these are installed and sound
+
+Of two sources that name one plugin, the nearer one's choice or block counts. Requirements add up, so that a nearer
+source cannot switch a policy off.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import attrs
+
+from flyte_core.errors import ConfigError, InvalidTypeError, InvalidValueError, near_misses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "KINDS",
+    "PLUGINS_VARIABLE",
+    "PluginSettings",
+    "Setting",
+    "Settings",
+    "load_settings",
+    "normalize_distribution",
+]
+
+#: Every kind of plugin, by the singular name that settings, errors and listings use.
+KINDS = ("task", "config", "hooks", "image_builder", "executor", "transformer", "command")
+
+#: The environment variable that chooses and blocks plugins.
+PLUGINS_VARIABLE = "FLYTE_CORE_PLUGINS"
+
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_FILE_NAMES = ("flyte_core.toml", "pyproject.toml")
+
+T = TypeVar("T")
+
+
+def normalize_distribution(name: str) -> str:
+    """Give a distribution's name in the one spelling that PEP 503 defines.
+
+    Args:
+        name: the name as somebody wrote it.
+
+    Returns:
+        The name in lower case, each run of ``-``, ``_`` and ``.`` as one hyphen.
+
+    Example:
+        >>> normalize_distribution("Flyte_Core.SQL")
+        'flyte-core-sql'
+    """
+    plain = name.lower().replace("_", "-").replace(".", "-")
+    return re.sub("-+", "-", plain) if "--" in plain else plain  # without the expression: a sixth of the time
+
+
+def _claim(key: object, field: str) -> str:
+    """Check a plugin's name, perhaps with its kind."""
+    if not isinstance(key, str):
+        raise InvalidTypeError("PluginSettings", field, key, "a plugin's name, or kind:name, as a str")
+    kind, colon, name = key.rpartition(":")
+    if not name or name != name.strip():
+        raise InvalidValueError("PluginSettings", field, key, "a plugin's name, or kind:name")
+    if colon and kind not in KINDS:
+        kinds = ", ".join(KINDS)
+        raise InvalidValueError("PluginSettings", field, key, f"one of these kinds before the colon: {kinds}")
+    return key
+
+
+def _claims(keys: Iterable[object], field: str) -> frozenset[str]:
+    if isinstance(keys, str):
+        raise InvalidTypeError("PluginSettings", field, keys, "a list of names, not one str")
+    return frozenset(_claim(key, field) for key in keys)
+
+
+def _blocked(keys: Iterable[object]) -> frozenset[str]:
+    return _claims(keys, "block")
+
+
+def _required(keys: Iterable[object]) -> frozenset[str]:
+    return _claims(keys, "require")
+
+
+def _read_only(values: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(values))
+
+
+def _choices(choices: Mapping[str, str]) -> Mapping[str, str]:
+    checked: dict[str, str] = {}
+    for key, distribution in choices.items():
+        if not isinstance(distribution, str):
+            raise InvalidTypeError("PluginSettings", f"choose[{key!r}]", distribution, "a distribution's name as a str")
+        if not distribution.strip():
+            raise InvalidValueError("PluginSettings", f"choose[{key!r}]", distribution, "a distribution's name")
+        checked[_claim(key, "choose")] = normalize_distribution(distribution.strip())
+    return MappingProxyType(checked)
+
+
+@attrs.frozen(kw_only=True)
+class PluginSettings:
+    """Which plugins may, must and must not be used.
+
+    Args:
+        choose: distribution by plugin name or ``kind:name``, for names that several distributions claim.
+        block: plugin names or ``kind:name`` that are never used.
+        require: plugin names or ``kind:name`` without which nothing runs.
+        sources: where each of the above was said, by name or ``kind:name``; for error messages.
+
+    Raises:
+        InvalidValueError: a name or kind is not valid, or one name is both chosen and blocked.
+
+    Example:
+        >>> settings = PluginSettings(choose={"sql": "Flyte_Core_SQL"}, block=["executor:docker"])
+        >>> settings.choice("task", "sql")
+        ('sql', 'flyte-core-sql')
+        >>> settings.blocked_by("image_builder", "docker") is None
+        True
+    """
+
+    choose: Mapping[str, str] = attrs.field(factory=dict, converter=_choices)
+    block: frozenset[str] = attrs.field(default=(), converter=_blocked)
+    require: frozenset[str] = attrs.field(default=(), converter=_required)
+    sources: Mapping[str, str] = attrs.field(factory=dict, converter=_read_only, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        for key in sorted(self.block):
+            if key in self.choose:
+                raise InvalidValueError("PluginSettings", "block", key, f"a name that is not also in choose: {key}")
+
+    def choice(self, kind: str, name: str) -> tuple[str, str] | None:
+        """Say which distribution is chosen for a plugin.
+
+        Args:
+            kind: one of `KINDS`.
+            name: the entry point's name.
+
+        Returns:
+            The key of ``choose`` that applies and its distribution, or None.
+        """
+        for key in (f"{kind}:{name}", name):
+            if key in self.choose:
+                return key, self.choose[key]
+        return None
+
+    def blocked_by(self, kind: str, name: str) -> str | None:
+        """Say which entry of ``block`` forbids a plugin.
+
+        Choosing a distribution for one kind (``executor:docker=...``) lifts a block of the bare name.
+
+        Args:
+            kind: one of `KINDS`.
+            name: the entry point's name.
+
+        Returns:
+            The entry of ``block``, or None when the plugin may be used.
+        """
+        exact = f"{kind}:{name}"
+        if exact in self.block:
+            return exact
+        return name if name in self.block and exact not in self.choose else None
+
+    def required_by(self, kind: str, name: str) -> str | None:
+        """Say which entry of ``require`` names a plugin; None when it is not required."""
+        return next((key for key in (f"{kind}:{name}", name) if key in self.require), None)
+
+    def source(self, key: str) -> str:
+        """Say where a name of ``choose``, ``block`` or ``require`` was written."""
+        return self.sources.get(key, "the settings")
+
+
+@attrs.frozen
+class Setting(Generic[T]):
+    """A value and where it came from.
+
+    Args:
+        value: the value that counts.
+        source: the flag, variable or file that gave it, or ``default``.
+    """
+
+    value: T
+    source: str
+
+
+def _unset() -> Setting[str | None]:
+    return Setting(None, "default")
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Everything that can be set from outside the code; made by `load_settings`.
+
+    Args:
+        plugins: which plugins may, must and must not be used.
+        cache_dir: folder for everything that can be computed again.
+        project: Flyte project of serialized tasks.
+        domain: Flyte domain of serialized tasks.
+        org: Flyte organization of serialized tasks.
+        log_level: level of the logger ``flyte_core``.
+    """
+
+    plugins: Setting[PluginSettings] = attrs.field(factory=lambda: Setting(PluginSettings(), "default"))
+    cache_dir: Setting[Path] = attrs.field(factory=lambda: Setting(_default_cache_dir(os.environ), "default"))
+    project: Setting[str | None] = attrs.field(factory=_unset)
+    domain: Setting[str | None] = attrs.field(factory=_unset)
+    org: Setting[str | None] = attrs.field(factory=_unset)
+    log_level: Setting[str] = attrs.field(factory=lambda: Setting("WARNING", "default"))
+
+
+@attrs.frozen
+class _Layer:
+    """The raw values of one source; relative paths in it start at ``base``."""
+
+    values: Mapping[str, Any]
+    base: Path
+    place: str
+
+    def where(self, name: str) -> str:
+        """Say where the value of this name stands, for people."""
+        return self.place.replace("<name>", name).replace("<NAME>", name.upper())
+
+
+def load_settings(
+    flags: Mapping[str, object] | None = None,
+    env: Mapping[str, str] = os.environ,
+    cwd: str | os.PathLike[str] | None = None,
+) -> Settings:
+    """Read the settings from flags, environment and file.
+
+    Args:
+        flags: values by the names of `Settings`; None means not given. ``plugins`` is written as in the environment.
+        env: the environment.
+        cwd: where the search for a file starts; the working directory unless given.
+
+    Returns:
+        The settings, each with its source.
+
+    Raises:
+        ConfigError: a source cannot be read, or has an unknown key or a value that is not allowed.
+
+    Example:
+        >>> settings = load_settings({"project": "flights"}, env={"FLYTE_CORE_DOMAIN": "dev"}, cwd="/")
+        >>> settings.project, settings.domain
+        (Setting(value='flights', source='flag project'), Setting(value='dev', source='environment FLYTE_CORE_DOMAIN'))
+    """
+    start = Path(cwd).absolute() if cwd is not None else _working_directory()
+    layers = [_flag_layer(flags or {}, start), _environment_layer(env, start)]
+    file_layer = _file_layer(start)
+    if file_layer is not None:
+        layers.append(file_layer)
+    found: dict[str, Setting[Any]] = {}
+    for name in ("project", "domain", "org", "log_level", "cache_dir"):
+        for layer in layers:
+            if name in layer.values:
+                value = _plain_value(layer, name)
+                found[name] = Setting(value, layer.where(name))
+                break
+    found.setdefault("cache_dir", _cache_default(env))
+    found["plugins"] = _plugins(layers)
+    return Settings(**found)
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # the folder was removed while we are in it
+        return Path(os.sep)
+
+
+def _flag_layer(flags: Mapping[str, object], base: Path) -> _Layer:
+    given = {name: value for name, value in flags.items() if value is not None}
+    _refuse_unknown("flags", given)
+    return _Layer(given, base, "flag <name>")
+
+
+def _environment_layer(env: Mapping[str, str], base: Path) -> _Layer:
+    names = [field.name for field in attrs.fields(Settings)]
+    values = {name: env[_variable(name)] for name in names if env.get(_variable(name))}
+    return _Layer(values, base, f"environment {_variable('<NAME>')}")
+
+
+def _variable(name: str) -> str:
+    return f"FLYTE_CORE_{name.upper()}"
+
+
+def _file_layer(start: Path) -> _Layer | None:
+    """Give the settings of the nearest folder upwards that has some."""
+    for folder in (start, *start.parents):
+        for file_name in _FILE_NAMES:
+            path = folder / file_name
+            table = _table(path)
+            if table is not None:
+                _refuse_unknown(str(path), table)
+                prefix = "" if file_name == "flyte_core.toml" else "tool.flyte_core."
+                return _Layer(table, folder, f"{path} [{prefix}<name>]")
+    return None
+
+
+def _table(path: Path) -> Mapping[str, Any] | None:
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
+        return None
+    whole_file = path.name == "flyte_core.toml"
+    if not whole_file and b"flyte_core" not in content:  # spares most projects the import of a TOML parser
+        return None
+    document = _parse_toml(path, content)
+    table = document if whole_file else _tool_table(path, document)
+    if table is not None and not isinstance(table, dict):
+        raise ConfigError(f"{path} [tool.flyte_core]: expected a table, got {type(table).__name__}")
+    return table
+
+
+def _tool_table(path: Path, document: Mapping[str, Any]) -> Any:
+    tool = document.get("tool", {})
+    if not isinstance(tool, dict):
+        raise ConfigError(f"{path} [tool]: expected a table, got {type(tool).__name__}")
+    return tool.get("flyte_core")
+
+
+def _parse_toml(path: Path, content: bytes) -> dict[str, Any]:
+    import sys
+    from importlib import import_module
+
+    # tomli is tomllib under its older name; Python 3.10 has neither.
+    tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        document: dict[str, Any] = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    return document
+
+
+def _refuse_unknown(source: str, values: Mapping[str, Any]) -> None:
+    known = [field.name for field in attrs.fields(Settings)]
+    _refuse_keys(source, values, known)
+
+
+def _refuse_keys(source: str, values: Mapping[str, Any], known: Iterable[str]) -> None:
+    for key in values:
+        if key not in known:
+            near = near_misses(str(key), known)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+            raise ConfigError(f"{source}: unknown key {key!r}{hint}")
+
+
+def _plain_value(layer: _Layer, name: str) -> object:
+    value = layer.values[name]
+    where = layer.where(name)
+    if name == "cache_dir" and isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{where}: expected a text that is not empty, got {value!r}")
+    if name == "cache_dir":
+        try:
+            return layer.base / Path(value).expanduser()
+        except RuntimeError as error:
+            raise ConfigError(f"{where}: {value!r}: {error}") from error
+    if name == "log_level":
+        if value.upper() not in _LOG_LEVELS:
+            raise ConfigError(f"{where}: expected one of {', '.join(_LOG_LEVELS)}, got {value!r}")
+        return value.upper()
+    return value
+
+
+def _cache_default(env: Mapping[str, str]) -> Setting[Path]:
+    source = "environment XDG_CACHE_HOME" if _xdg_cache(env) else "default"
+    return Setting(_default_cache_dir(env), source)
+
+
+def _xdg_cache(env: Mapping[str, str]) -> str | None:
+    # The XDG Base Directory Specification: relative paths are to be ignored.
+    folder = env.get("XDG_CACHE_HOME")
+    return folder if folder and os.path.isabs(folder) else None  # noqa: PTH117 - a text is tested, not a file
+
+
+def _default_cache_dir(env: Mapping[str, str]) -> Path:
+    folder = _xdg_cache(env)
+    if folder:
+        return Path(folder) / "flyte_core"
+    try:
+        return Path.home() / ".cache" / "flyte_core"
+    except RuntimeError:  # a container's user without a home
+        import tempfile
+
+        return Path(tempfile.gettempdir()) / f"flyte_core-{os.getpid() if os.name == 'nt' else os.getuid()}"
+
+
+def _plugins(layers: Iterable[_Layer]) -> Setting[PluginSettings]:
+    """Merge the plugin settings of all layers, nearest first."""
+    choose: dict[str, str] = {}
+    block: set[str] = set()
+    require: set[str] = set()
+    sources: dict[str, str] = {}
+    said_in: list[str] = []
+    for layer in layers:
+        if "plugins" not in layer.values:
+            continue
+        where = layer.where("plugins")
+        here = _layer_plugins(where, layer.values["plugins"])
+        for key, distribution in here.choose.items():
+            if not block & {key, key.rpartition(":")[2]}:
+                choose.setdefault(key, distribution)
+        block |= here.block - choose.keys()
+        require |= here.require
+        for key in (*here.choose, *here.block, *here.require):
+            sources.setdefault(key, where)
+        said_in.append(where)
+    merged = PluginSettings(choose=choose, block=block, require=require, sources=sources)
+    return Setting(merged, ", ".join(said_in) or "default")
+
+
+def _layer_plugins(where: str, raw: object) -> PluginSettings:
+    if isinstance(raw, PluginSettings):
+        return raw
+    try:
+        if isinstance(raw, str):
+            return _plugins_from_text(where, raw)
+        if isinstance(raw, dict):
+            return _plugins_from_table(where, raw)
+    except (InvalidValueError, InvalidTypeError) as error:
+        shown = f"{error.field} = {error.value!r}"
+        raise ConfigError(f"{where}: {shown} is not allowed; expected {error.allowed}") from error
+    raise ConfigError(f"{where}: expected a table or a text such as sql=flyte-core-sql,-otel; got {raw!r}")
+
+
+def _plugins_from_text(where: str, text: str) -> PluginSettings:
+    choose: dict[str, str] = {}
+    block: list[str] = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, distribution = (piece.strip() for piece in item.partition("="))
+        if equals and not name.startswith("-"):
+            if choose.get(name, distribution) != distribution:
+                raise ConfigError(f"{where}: {name!r} is chosen twice, as {choose[name]!r} and as {distribution!r}")
+            choose[name] = distribution
+        elif name.startswith("-") and not equals:
+            block.append(name[1:].strip())
+        else:
+            raise ConfigError(f"{where}: cannot read {item!r}; write name=distribution to choose or -name to block")
+    return PluginSettings(choose=choose, block=block)
+
+
+def _plugins_from_table(where: str, table: Mapping[str, Any]) -> PluginSettings:
+    _refuse_keys(where, table, ("choose", "block", "require"))
+    choose = table.get("choose", {})
+    if not isinstance(choose, dict):
+        raise ConfigError(f'{where}: choose: expected a table such as {{ sql = "flyte-core-sql" }}, got {choose!r}')
+    for key in ("block", "require"):
+        if not isinstance(table.get(key, []), list):
+            raise ConfigError(f'{where}: {key}: expected a list such as ["otel"], got {table[key]!r}')
+    return PluginSettings(choose=choose, block=table.get("block", []), require=table.get("require", []))
