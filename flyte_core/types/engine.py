@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TypeEngine"]
 
-# Packages further right in the layers register their types when they are imported. Guessing a type from the wire
-# has no class in hand that would have imported them, so the engine wakes them by name.
-_WOKEN_BY_KIND = {"blob": "flyte_core.io", "structured_dataset_type": "flyte_core.io"}
+# This package, further right in the layers, registers its types when it is imported. Guessing a type from the wire
+# has no class in hand that would have imported it, so the engine wakes it by name.
+_REFERENCES = "flyte_core.io"
 
 
 class TypeEngine:
@@ -94,9 +94,7 @@ class TypeEngine:
         Raises:
             TypeTransformerFailedError: if no transformer knows the literal type.
         """
-        woken = _WOKEN_BY_KIND.get(flyte_type.WhichOneof("type") or "")
-        if woken is not None:
-            importlib.import_module(woken)
+        importlib.import_module(_REFERENCES)
         for transformer in [*lookup.registered().values(), records.RECORD]:
             try:
                 return transformer.guess_python_type(flyte_type)

@@ -218,7 +218,7 @@ def _may_be_claimed(owner: type) -> bool:
 def is_record(t: Any) -> bool:
     """Whether the type is a dataclass or an attrs class, or a generic over one."""
     owner = typing.get_origin(t) or t
-    return isinstance(owner, type) and (hasattr(owner, "__dataclass_fields__") or "__attrs_attrs__" in dir(owner))
+    return isinstance(owner, type) and (hasattr(owner, "__dataclass_fields__") or hasattr(owner, "__attrs_attrs__"))
 
 
 def is_pydantic(t: Any) -> bool:

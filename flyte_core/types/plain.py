@@ -39,12 +39,30 @@ class Plain:
         encode: value to plain object.
         decode: plain object to value.
         exact: the class whose instances pass both ways unchanged, for scalars; generated code tests it in line.
+        nullable: whether None passes both ways unchanged, for optionals.
+        shape: ``list``, or ``dict`` with string keys, which generated code goes through in line.
+        item: the plain form of such a container's items.
     """
 
-    __slots__ = ("decode", "encode", "exact")
+    __slots__ = ("decode", "encode", "exact", "item", "nullable", "shape")
 
-    def __init__(self, encode: Convert, decode: Convert, exact: type | None = None) -> None:
+    def __init__(
+        self,
+        encode: Convert,
+        decode: Convert,
+        exact: type | None = None,
+        *,
+        nullable: bool = False,
+        shape: type | None = None,
+        item: Plain | None = None,
+    ) -> None:
         self.encode, self.decode, self.exact = encode, decode, exact
+        self.nullable, self.shape, self.item = nullable, shape, item
+
+    def become(self, other: Plain) -> None:
+        """Take over what another one has."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(other, name))
 
 
 # ---- the wire ----------------------------------------------------------------------------------------
@@ -141,8 +159,7 @@ def plain_for(t: Any) -> Plain:
             return _Known.building[key]
         plain = _Known.building[key] = Plain(_not_ready, _not_ready)
         try:
-            made = _compile(t)
-            plain.encode, plain.decode, plain.exact = made.encode, made.decode, made.exact
+            plain.become(_compile(t))
         finally:
             del _Known.building[key]
         if len(_Known.plains) >= _KEPT:
@@ -286,7 +303,7 @@ def _optional(part: Plain) -> Plain:
     def decode(plain: Any) -> Any:
         return None if plain is None else part.decode(plain)
 
-    return Plain(encode, decode)
+    return Plain(encode, decode, part.exact, nullable=True)
 
 
 def _first(conversions: list[Convert], value: Any, t: Any) -> Any:
@@ -325,25 +342,37 @@ def _sequence(kind: type, part: Plain) -> Plain:
         items = _each(part.decode, plain, part.exact)
         return items if kind is list else kind(items)
 
-    return Plain(encode, decode)
+    return Plain(encode, decode, shape=list, item=part) if kind is list else Plain(encode, decode)
 
 
 def _each(convert: Convert, items: Any, exact: type | None) -> list[Any]:
-    done: list[Any] = []
     try:
-        for item in items:
-            done.append(item if type(item) is exact else convert(item))  # noqa: PERF401 - its length is the index
-    except TypeTransformerFailedError as error:
-        raise under(error, f"[{len(done)}]") from error.__cause__
-    return done
+        if exact is None:
+            return [convert(item) for item in items]
+        return [item if type(item) is exact else convert(item) for item in items]
+    except TypeTransformerFailedError:
+        done = 0
+        try:
+            for item in items:
+                convert(item)
+                done += 1
+        except TypeTransformerFailedError as error:
+            raise under(error, f"[{done}]") from error.__cause__
+        raise
 
 
 def _tuple(parts: list[Plain]) -> Plain:
     def through(items: Any, conversions: list[Convert]) -> list[Any]:
         if not isinstance(items, (list, tuple)) or len(items) != len(conversions):
             raise mismatch(f"tuple of {len(conversions)}", items)
-        rest = iter(conversions)
-        return _each(lambda item: next(rest)(item), items, None)
+        index = 0
+        done = []
+        try:
+            for index, item in enumerate(items):
+                done.append(conversions[index](item))
+        except TypeTransformerFailedError as error:
+            raise under(error, f"[{index}]") from error.__cause__
+        return done
 
     return Plain(
         lambda value: through(value, [part.encode for part in parts]),
@@ -356,10 +385,12 @@ def _mapping(keys: Plain, values: Plain) -> Plain:
         if not isinstance(items, dict):
             raise mismatch("dict", items)
         done = {}
+        exact, exact_key = values.exact, keys.exact
         key: Any = None
         try:
             for key, item in items.items():
-                done[key_of(key)] = item if type(item) is values.exact else value_of(item)
+                name = key if type(key) is exact_key else key_of(key)
+                done[name] = item if type(item) is exact else value_of(item)
         except TypeTransformerFailedError as error:
             raise under(error, f"[{key!r}]") from error.__cause__
         return done
@@ -367,6 +398,8 @@ def _mapping(keys: Plain, values: Plain) -> Plain:
     return Plain(
         lambda value: through(value, keys.encode, values.encode),
         lambda plain: through(plain, _key_back(keys), values.decode),
+        shape=dict if keys.exact is str and not keys.nullable else None,
+        item=values,
     )
 
 

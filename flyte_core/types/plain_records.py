@@ -150,10 +150,13 @@ def record_plain(t: type) -> Plain:
     plains = [plain_for(field.type) for field in fields]
     record = _Record(t, fields, plains)
     names: dict[str, Any] = {"_cls": t, "_slow_encode": record.encode, "_slow_decode": record.decode}
-    names["_failed"] = (TypeTransformerFailedError, AttributeError, KeyError, TypeError)
+    names["_not_str"] = _not_str
     for index, plain in enumerate(plains):
         names[f"_e{index}"], names[f"_d{index}"] = _functions(plain)
         names[f"_t{index}"] = plain.exact
+        if plain.item is not None:
+            names[f"_ei{index}"], names[f"_di{index}"] = _functions(plain.item)
+            names[f"_ti{index}"] = plain.item.exact
     # compiled source, as dataclasses and attrs do it: a loop over the fields costs twice as much
     exec(_source(fields, plains), names)  # noqa: S102 - made of field names, which are identifiers
     return Plain(names["encode"], names["decode"])
@@ -178,17 +181,42 @@ def _source(fields: list[RecordField], plains: list[Plain]) -> str:
         "def encode(v):\n"
         "    if type(v) is not _cls: return _slow_encode(v)\n"
         f"    try: return {{{', '.join(encode)}}}\n"
-        "    except _failed: return _slow_encode(v)\n"
+        "    except Exception: return _slow_encode(v)\n"
         "def decode(v):\n"
         f"    try: return _cls({', '.join([*positional, *named])})\n"
         "    except Exception: return _slow_decode(v)\n"
     )
 
 
-def _step(function: str, index: int, plain: Plain, source: str) -> str:
+def _step(way: str, index: int, plain: Plain, source: str) -> str:
+    """The expression for one field: scalars that need no change pass in line, everything else by a call."""
+    call = f"{way}{index}"
+    if plain.shape is not None and plain.item is not None:
+        return _loop(way, index, plain.shape, plain.item, source)
     if plain.exact is None:
-        return f"{function}{index}({source})"
-    return f"(x if type(x := {source}) is _t{index} else {function}{index}(x))"
+        return f"(None if (x := {source}) is None else {call}(x))" if plain.nullable else f"{call}({source})"
+    return f"(x if {_passes(plain, f'(x := {source})', f'_t{index}')} else {call}(x))"
+
+
+def _passes(plain: Plain, value: str, exact: str) -> str:
+    if plain.nullable:
+        return f"{value} is None or type(x) is {exact}"
+    return f"type({value}) is {exact}"
+
+
+def _loop(way: str, index: int, shape: type, item: Plain, source: str) -> str:
+    """A comprehension; what is no plain list or dict goes to the call, which explains or converts it."""
+    each = f"{way}i{index}(i)"
+    if item.exact is not None:
+        each = f"i if {'i is None or ' if item.nullable else ''}type(i) is _ti{index} else {each}"
+    if shape is list:
+        return f"([{each} for i in x] if type(x := {source}) is list else {way}{index}(x))"
+    keyed = f"{{k if type(k) is str else _not_str(k): {each} for k, i in x.items()}}"
+    return f"({keyed} if type(x := {source}) is dict else {way}{index}(x))"
+
+
+def _not_str(key: Any) -> str:
+    raise mismatch("str as key", key)
 
 
 def pydantic_plain(t: Any) -> Plain:

@@ -76,7 +76,7 @@ def _plugin() -> Any:
 
 
 def class_from_schema(schema: dict[str, Any]) -> type:
-    """A dataclass with the fields that a JSON schema names; the same schema gives an equal class each time.
+    """A dataclass with the fields that a JSON schema names, or the registered class whose schema it is.
 
     Raises:
         TypeTransformerFailedError: if the schema is not one of a record.
@@ -84,7 +84,11 @@ def class_from_schema(schema: dict[str, Any]) -> type:
     if "title" not in schema or "properties" not in schema:
         raise TypeTransformerFailedError("the schema has no title or no properties, so it is not one of a record")
     definitions = schema.get("$defs", {})
-    fields = [(name, _type_of(part, definitions)) for name, part in schema["properties"].items()]
+    for known in lookup.registered():
+        if hasattr(known, "schema_match") and known.schema_match(schema):
+            return typing.cast(type, known)
+    # sorted, as the metadata comes from a protobuf map, which keeps no order
+    fields = [(name, _type_of(part, definitions)) for name, part in sorted(schema["properties"].items())]
     return dataclasses.make_dataclass(schema["title"], fields)
 
 

@@ -1,0 +1,176 @@
+"""`DataFrame` as a structured dataset; columns and format come from ``Annotated``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+import typing
+from typing import TYPE_CHECKING, Any
+
+from flyteidl2.core.types_pb2 import LiteralType, SimpleType, StructuredDatasetType
+
+from flyte_core.errors import TypeTransformerFailedError
+from flyte_core.io.dataframe import DataFrame
+from flyte_core.types.codec import Codec, type_name
+from flyte_core.types.lookup import is_annotated
+from flyte_core.types.mismatch import ValueMismatchError, mismatch
+from flyte_core.types.simple import CodecTransformer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flyteidl2.core.literals_pb2 import Literal
+
+__all__ = ["DataFrameTransformer", "dataset_type"]
+
+_COLUMNS: dict[Any, int] = {
+    int: SimpleType.INTEGER,
+    float: SimpleType.FLOAT,
+    str: SimpleType.STRING,
+    bool: SimpleType.BOOLEAN,
+    dt.datetime: SimpleType.DATETIME,
+    dt.timedelta: SimpleType.DURATION,
+}
+_NUMPY = {
+    "int32": SimpleType.INTEGER,
+    "int64": SimpleType.INTEGER,
+    "uint32": SimpleType.INTEGER,
+    "uint64": SimpleType.INTEGER,
+    "float32": SimpleType.FLOAT,
+    "float64": SimpleType.FLOAT,
+    "bool": SimpleType.BOOLEAN,
+    "bool_": SimpleType.BOOLEAN,
+    "datetime64": SimpleType.DATETIME,
+    "timedelta64": SimpleType.DURATION,
+    "bytes_": SimpleType.STRING,
+    "str_": SimpleType.STRING,
+    "object_": SimpleType.STRING,
+}
+
+
+def dataset_type(python_type: Any) -> StructuredDatasetType:
+    """The structured dataset type that a type's annotations describe.
+
+    Args:
+        python_type: a type, bare or as ``Annotated[T, columns, "format"]``; columns are a dict of types, a class
+            with annotations, or an arrow schema.
+
+    Raises:
+        TypeTransformerFailedError: if a column's type has no literal type, or two formats or columns are given.
+    """
+    found = StructuredDatasetType()
+    annotations = python_type.__metadata__ if is_annotated(python_type) else ()
+    for annotation in annotations:
+        if isinstance(annotation, str):
+            _once(found.format, "format", annotation)
+            found.format = annotation
+        elif isinstance(annotation, dict) or hasattr(annotation, "__annotations__"):
+            _once(found.columns, "columns", annotation)
+            columns = annotation if isinstance(annotation, dict) else annotation.__annotations__
+            for name, column in _flat(columns):
+                found.columns.add(name=name, literal_type=_column_type(column))
+        elif _is_arrow_schema(annotation):
+            found.external_schema_type = "arrow"
+            found.external_schema_bytes = annotation.to_string().encode()
+    return found
+
+
+def _once(present: Any, what: str, annotation: Any) -> None:
+    if present:
+        raise TypeTransformerFailedError(f"a DataFrame type can have {what} only once; {annotation!r} is the second")
+
+
+def _is_arrow_schema(annotation: Any) -> bool:
+    arrow = sys.modules.get("pyarrow")
+    return arrow is not None and isinstance(annotation, arrow.Schema)
+
+
+def _flat(columns: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested columns by dotted names."""
+    for name, column in columns.items():
+        inner = column if isinstance(column, dict) else _fields(column)
+        if inner is None:
+            yield prefix + name, column
+        else:
+            yield from _flat(inner, f"{prefix}{name}.")
+
+
+def _fields(column: Any) -> dict[str, Any] | None:
+    if hasattr(column, "__dataclass_fields__"):
+        return {name: field.type for name, field in column.__dataclass_fields__.items()}
+    if hasattr(column, "model_fields"):
+        return {name: field.annotation for name, field in column.model_fields.items()}
+    return None
+
+
+def _column_type(column: Any) -> LiteralType:
+    if column in _COLUMNS:
+        return LiteralType(simple=_COLUMNS[column])
+    if getattr(column, "__module__", None) == "numpy" and getattr(column, "__name__", None) in _NUMPY:
+        return LiteralType(simple=_NUMPY[column.__name__])
+    origin, arguments = typing.get_origin(column), typing.get_args(column)
+    if origin is list:
+        return LiteralType(collection_type=_column_type(arguments[0]))
+    if origin is dict:
+        return LiteralType(map_value_type=_column_type(arguments[1]))
+    raise TypeTransformerFailedError(f"{type_name(column)} cannot be the type of a DataFrame's column")
+
+
+class _DataFrameCodec(Codec):
+    def __init__(self, python_type: Any) -> None:
+        super().__init__(python_type, LiteralType(structured_dataset_type=dataset_type(python_type)))
+
+    def put(self, value: Any, literal: Literal) -> None:
+        if not isinstance(value, DataFrame):
+            raise mismatch("DataFrame (wrap a frame with DataFrame.from_df)", value)
+        dataset = literal.scalar.structured_dataset
+        if value.literal is not None:  # passed through: nothing about the stored table changed
+            dataset.CopyFrom(value.literal)
+            return
+        if not value.uri or value.val is not None:
+            raise ValueMismatchError(_why_not(value))
+        dataset.uri = value.uri
+        found = dataset.metadata.structured_dataset_type
+        found.CopyFrom(self.literal_type.structured_dataset_type)
+        if not found.format and value.format:
+            found.format = value.format
+
+    def decode(self, literal: Literal) -> Any:
+        if literal.scalar.WhichOneof("value") != "structured_dataset":
+            return self.packed(literal)
+        dataset = literal.scalar.structured_dataset
+        own = self.literal_type.structured_dataset_type
+        metadata = type(dataset.metadata)()
+        metadata.CopyFrom(dataset.metadata)
+        if own.columns:  # a task that declares columns reads these and no others
+            del metadata.structured_dataset_type.columns[:]
+            metadata.structured_dataset_type.columns.extend(own.columns)
+        form = metadata.structured_dataset_type.format
+        return DataFrame(uri=dataset.uri, format=form, _literal=dataset, _metadata=metadata)
+
+
+def _why_not(value: DataFrame) -> str:
+    if value.val is None:
+        return "a DataFrame without a frame needs a uri"
+    kind = type(value.val)
+    return (
+        f"nothing here can store a {kind.__module__}.{kind.__qualname__}; "
+        "pip install flyte-core-dataframe for pandas, polars and arrow"
+    )
+
+
+class DataFrameTransformer(CodecTransformer):
+    """The transformer of `DataFrame`."""
+
+    def __init__(self) -> None:
+        super().__init__("DataFrame Transformer", DataFrame, enable_type_assertions=False)
+
+    def codec(self, python_type: Any) -> Codec:
+        """The codec for these columns and this format."""
+        return _DataFrameCodec(python_type)
+
+    def guess_python_type(self, literal_type: LiteralType) -> Any:
+        """`DataFrame`, for every structured dataset."""
+        if literal_type.WhichOneof("type") == "structured_dataset_type":
+            return DataFrame
+        return super().guess_python_type(literal_type)
