@@ -39,9 +39,7 @@ LISTED = (HERE / "expected_failures.txt").read_text().split()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
-def test_a_case_has_the_outcome_of_the_reference_or_the_right_one(
-    case: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_case_has_the_outcome_of_the_reference_or_the_right_one(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARITY_ADAPTER", "flyte_core_adapter")
     expected = json.loads((harness.EXPECTED / f"{case.stem}.json").read_text())
     status, differences = harness.judge(expected, harness.run_case(case, SDK))
