@@ -11,127 +11,59 @@ from flyte_core._lazy import lazy_names
 
 if TYPE_CHECKING:
     from flyte_core._logging import (
-        logger as logger,
+        logger,
     )
     from flyte_core._version import (
-        __version__ as __version__,
+        __version__,
     )
     from flyte_core.context import (
-        ctx as ctx,
+        ctx,
     )
     from flyte_core.environment import (
-        Environment as Environment,
-    )
-    from flyte_core.environment import (
-        TaskEnvironment as TaskEnvironment,
+        Environment,
+        TaskEnvironment,
     )
     from flyte_core.hookspecs import (
-        HookCall as HookCall,
-    )
-    from flyte_core.hookspecs import (
-        hookimpl as hookimpl,
+        HookCall,
+        hookimpl,
     )
     from flyte_core.models import (
-        AMD_GPU as AMD_GPU,
-    )
-    from flyte_core.models import (
-        GPU as GPU,
-    )
-    from flyte_core.models import (
-        HABANA_GAUDI as HABANA_GAUDI,
-    )
-    from flyte_core.models import (
-        TPU as TPU,
-    )
-    from flyte_core.models import (
-        Cache as Cache,
-    )
-    from flyte_core.models import (
-        CachePolicy as CachePolicy,
-    )
-    from flyte_core.models import (
-        CacheRequest as CacheRequest,
-    )
-    from flyte_core.models import (
-        Cron as Cron,
-    )
-    from flyte_core.models import (
-        Device as Device,
-    )
-    from flyte_core.models import (
-        DeviceClass as DeviceClass,
-    )
-    from flyte_core.models import (
-        FixedRate as FixedRate,
-    )
-    from flyte_core.models import (
-        Image as Image,
-    )
-    from flyte_core.models import (
-        Neuron as Neuron,
-    )
-    from flyte_core.models import (
-        PodTemplate as PodTemplate,
-    )
-    from flyte_core.models import (
-        Resources as Resources,
-    )
-    from flyte_core.models import (
-        RetryStrategy as RetryStrategy,
-    )
-    from flyte_core.models import (
-        ReusePolicy as ReusePolicy,
-    )
-    from flyte_core.models import (
-        Secret as Secret,
-    )
-    from flyte_core.models import (
-        SecretRequest as SecretRequest,
-    )
-    from flyte_core.models import (
-        Timeout as Timeout,
-    )
-    from flyte_core.models import (
-        TimeoutType as TimeoutType,
-    )
-    from flyte_core.models import (
-        Trigger as Trigger,
-    )
-    from flyte_core.models import (
-        TriggerTime as TriggerTime,
+        AMD_GPU,
+        GPU,
+        HABANA_GAUDI,
+        TPU,
+        Cache,
+        CachePolicy,
+        CacheRequest,
+        Cron,
+        Device,
+        DeviceClass,
+        FixedRate,
+        Image,
+        Neuron,
+        PodTemplate,
+        Resources,
+        RetryStrategy,
+        ReusePolicy,
+        Secret,
+        SecretRequest,
+        Timeout,
+        TimeoutType,
+        Trigger,
+        TriggerTime,
     )
     from flyte_core.runtime import (
-        current_domain as current_domain,
-    )
-    from flyte_core.runtime import (
-        custom_context as custom_context,
-    )
-    from flyte_core.runtime import (
-        get_custom_context as get_custom_context,
-    )
-    from flyte_core.runtime import (
-        group as group,
-    )
-    from flyte_core.runtime import (
-        init as init,
-    )
-    from flyte_core.runtime import (
-        init_from_config as init_from_config,
-    )
-    from flyte_core.runtime import (
-        init_in_cluster as init_in_cluster,
-    )
-    from flyte_core.runtime import (
-        map as map,
-    )
-    from flyte_core.runtime import (
-        run as run,
-    )
-    from flyte_core.runtime import (
-        trace as trace,
-    )
-    from flyte_core.runtime import (
-        with_runcontext as with_runcontext,
+        current_domain,
+        custom_context,
+        get_custom_context,
+        group,
+        init,
+        init_from_config,
+        init_in_cluster,
+        map,
+        run,
+        trace,
+        with_runcontext,
     )
 
 __all__ = [

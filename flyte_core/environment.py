@@ -41,9 +41,6 @@ R = TypeVar("R")
 
 _NAME = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
 
-#: Parameters of clone_with() that are fields of the environment under the same name.
-_MADE_ANEW = frozenset({"name", "_tasks"})
-
 
 def _check(owner: str, field: str, value: object, allowed: tuple[type, ...], described: str) -> None:
     if value is not None and not isinstance(value, allowed):
@@ -134,20 +131,20 @@ class Environment:
         Raises:
             UnknownFieldError: for a name that is no field.
         """
-        given = dict(
-            image=image,
-            resources=resources,
-            env_vars=env_vars,
-            secrets=secrets,
-            depends_on=depends_on,
-            description=description,
-        )
+        given = {
+            "image": image,
+            "resources": resources,
+            "env_vars": env_vars,
+            "secrets": secrets,
+            "depends_on": depends_on,
+            "description": description,
+        }
         changes = {field: value for field, value in given.items() if value is not None}
         fields = [a.name for a in attrs.fields(type(self)) if a.init]
         for field, value in kwargs.items():
             if field not in fields:
                 raise UnknownFieldError(f"{type(self).__name__} {self.name!r}, clone_with()", field, fields)
-            # The words of a cache policy and an interruptible flag have no None; there it means "as before".
+            # These have no None of their own; there it means "as before".
             if value is not None or field not in {"cache", "interruptible", "pod_template", "queue"}:
                 changes[field] = value
         kept = {field: getattr(self, field) for field in fields if field != "name"}
@@ -282,7 +279,7 @@ class TaskEnvironment(Environment):
                     name=f"{self.name}.{func.__name__}",
                     short_name=short_name or func.__name__,
                     interface=NativeInterface.from_callable(func),
-                    docs=docs if docs is not None else Documentation.from_callable(func),
+                    docs=docs if docs is not None else Documentation.from_docstring(func),
                     cache=cache if cache is not None else self.cache,
                     retries=retries,
                     timeout=timeout,

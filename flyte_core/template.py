@@ -7,7 +7,7 @@ import copy
 import inspect
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import attrs
 from typing_extensions import ParamSpec
@@ -127,6 +127,10 @@ class TaskTemplate(Generic[P, R, F]):
     # attrs would call the argument "call_as_synchronous"; published plugins give it with the underscore.
     _call_as_synchronous: bool = attrs.field(default=False, alias="_call_as_synchronous")
 
+    #: Whether ``execute`` itself asks for ``pre`` and ``post`` (through `flyte_core.runtime.around`); if not, the runner
+    #: asks for them round ``execute``.
+    runs_pre_and_post: ClassVar[bool] = False
+
     __dataclass_fields__ = DataclassFields()
     __dataclass_params__ = DataclassParams()
 
@@ -151,14 +155,17 @@ class TaskTemplate(Generic[P, R, F]):
     # ---- a template is a value, except for the environment it hangs on --------------------------------
 
     def _state(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
+        """Give all fields and attributes but the environment; an attrs subclass may keep its own in slots."""
+        slots = [name for cls in type(self).__mro__ for name in cls.__dict__.get("__slots__", ())]
+        state = {name: getattr(self, name) for name in slots if name != "__weakref__" and hasattr(self, name)}
+        state.update(self.__dict__)
         state.pop("parent_env", None)
         return state
 
     def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
+        if not isinstance(other, TaskTemplate) or type(other) is not type(self):
             return NotImplemented
-        return self._state() == other._state()  # type: ignore[attr-defined] # same class, checked above
+        return self._state() == other._state()
 
     def __hash__(self) -> int:
         return hash((type(self).__qualname__, self.name))
@@ -166,9 +173,14 @@ class TaskTemplate(Generic[P, R, F]):
     def __getstate__(self) -> dict[str, Any]:
         return self._state()
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.parent_env = None
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        # A slotted attrs subclass brings a __getstate__ of its own, which knows nothing of the weak reference.
+        state = {name: value for name, value in self.__getstate__().items() if name != "parent_env"}
+        return _blank, (type(self),), state
 
     @property
     def native_interface(self) -> NativeInterface:
@@ -311,20 +323,20 @@ class TaskTemplate(Generic[P, R, F]):
         Example:
             ``await work.override(retries=3, resources=Resources(memory="4Gi"))(x)``
         """
-        given = dict(
-            short_name=short_name,
-            resources=resources,
-            cache=cache,
-            retries=retries,
-            timeout=timeout,
-            reusable=reusable,
-            env_vars=env_vars,
-            secrets=secrets,
-            max_inline_io_bytes=max_inline_io_bytes,
-            pod_template=pod_template,
-            queue=queue,
-            interruptible=interruptible,
-        )
+        given = {
+            "short_name": short_name,
+            "resources": resources,
+            "cache": cache,
+            "retries": retries,
+            "timeout": timeout,
+            "reusable": reusable,
+            "env_vars": env_vars,
+            "secrets": secrets,
+            "max_inline_io_bytes": max_inline_io_bytes,
+            "pod_template": pod_template,
+            "queue": queue,
+            "interruptible": interruptible,
+        }
         changes = {name: value for name, value in given.items() if value is not None}
         self._check_override(changes, kwargs)
         changes.update(kwargs)
@@ -332,17 +344,19 @@ class TaskTemplate(Generic[P, R, F]):
             changes["reusable"] = None
         other = copy.copy(self)
         other.parent_env = self.parent_env
-        other.__dict__.update(changes)
+        for name, value in changes.items():
+            setattr(other, name, value)
         other.__post_init__()
         return other
 
     def _check_override(self, changes: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
         where = f"task {self.name!r}, override()"
+        known = self._state() if extra else {}
         for field in extra:
             if field in _NOT_FOR_OVERRIDE:
                 raise InvalidValueError(where, field, extra[field], f"nothing: {field} cannot be overridden")
-            if field not in self.__dict__:
-                raise UnknownFieldError(where, field, [name for name in self.__dict__ if not name.startswith("_")])
+            if field not in known:
+                raise UnknownFieldError(where, field, [name for name in known if not name.startswith("_")])
         reusable = changes.get("reusable", self.reusable)
         if reusable is not None and not isinstance(reusable, ReusePolicy) and reusable != "off":
             raise InvalidTypeError(where, "reusable", reusable, "a ReusePolicy or 'off'")
@@ -355,3 +369,10 @@ class TaskTemplate(Generic[P, R, F]):
                         changes[field],
                         "nothing: a reusable task has its environment's; add reusable='off'",
                     )
+
+
+def _blank(cls: type[TaskTemplate[P, R, F]]) -> TaskTemplate[P, R, F]:
+    """Make a template without fields, for copying and unpickling."""
+    task = cls.__new__(cls)
+    task.parent_env = None
+    return task

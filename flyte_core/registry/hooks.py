@@ -60,6 +60,8 @@ class TaskHooks:
     Attributes:
         has_child_context: whether anybody answers ``child_context``; when not, it need not be called.
         has_modify_task_spec: whether anybody answers ``modify_task_spec``; when not, it need not be called.
+        has_pre: whether ``pre`` does anything; when not, it need not be called.
+        has_post: whether ``post`` does anything; when not, it need not be called.
     """
 
     __slots__ = (
@@ -76,6 +78,8 @@ class TaskHooks:
         "execute",
         "has_child_context",
         "has_modify_task_spec",
+        "has_post",
+        "has_pre",
         "modify_task_spec",
         "post",
         "pre",
@@ -101,6 +105,8 @@ class TaskHooks:
         self._answered_by: dict[str, str] = {}
         for hook in _METHODS:
             setattr(self, hook, self.wrap(hook, self._answer(hook)))
+        self.has_pre = self._does_something("pre")
+        self.has_post = self._does_something("post")
         functions = {
             hook: manager.functions(hook, with_owner=self._owner_is_asked())
             for hook in ("child_context", "modify_task_spec")
@@ -134,6 +140,11 @@ class TaskHooks:
         wrappers = tuple(f"wrapper {plugin}" for plugin in self._manager.wrappers(name))
         answered_by = self._answered_by.get(name)
         return (*wrappers, answered_by) if answered_by else wrappers
+
+    def _does_something(self, hook: str) -> bool:
+        inherited = getattr(self._cls, hook, None) is getattr(self._base, hook, None)
+        own = self._answered_by[hook].startswith("method ")
+        return bool(self._manager.wrappers(hook)) or not (inherited and own)
 
     def _owner_is_asked(self) -> bool:
         owner_class = self._owner_class

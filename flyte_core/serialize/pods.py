@@ -17,10 +17,7 @@ from flyte_core.models import PRIMARY_CONTAINER_DEFAULT_NAME, PodTemplate, Resou
 if TYPE_CHECKING:
     from kubernetes.client import V1PodSpec
 
-__all__ = ["PRIMARY_CONTAINER_FIELD", "k8s_pod", "pod_spec_from_resources"]
-
-#: Key of ``TaskTemplate.config`` that tells Flyte which container of the pod is the task's.
-PRIMARY_CONTAINER_FIELD = "primary_container_name"
+__all__ = ["k8s_pod", "pod_spec_from_resources"]
 
 
 def _resource_name(entry: tasks_pb2.Resources.ResourceEntry) -> str:
@@ -59,8 +56,6 @@ def k8s_pod(task_name: str, container: tasks_pb2.Container, template: PodTemplat
     manifest = template.manifest()
     name = template.primary_container_name
     containers = manifest.setdefault("containers", [])
-    if not containers and template.is_default:
-        containers.append({"name": name})
     primary = next((c for c in containers if c.get("name") == name), None)
     if primary is None:
         found = ", ".join(repr(c.get("name")) for c in containers) or "none"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flyte_core.errors import RuntimeUserError
 from flyte_core.models import PRIMARY_CONTAINER_DEFAULT_NAME
-from flyte_core.serialize.pods import PRIMARY_CONTAINER_FIELD
+from flyte_core.models.pod import PRIMARY_CONTAINER_NAME_FIELD
 
 if TYPE_CHECKING:
     from flyteidl2.core import tasks_pb2
@@ -76,7 +76,7 @@ def _image_and_version(
     shared.CopyFrom(template)
     image = shared.container.image
     if shared.HasField("k8s_pod"):
-        primary = shared.config[PRIMARY_CONTAINER_FIELD] or PRIMARY_CONTAINER_DEFAULT_NAME
+        primary = shared.config[PRIMARY_CONTAINER_NAME_FIELD] or PRIMARY_CONTAINER_DEFAULT_NAME
         for container in shared.k8s_pod.pod_spec["containers"]:
             if container["name"] == primary:
                 image = container["image"]

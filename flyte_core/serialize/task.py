@@ -7,7 +7,6 @@ prototype message that is copied, which costs 2 µs where building it anew costs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +30,9 @@ from flyte_core.models import (
     secrets_from_request,
     timeout_from_request,
 )
+from flyte_core.models.pod import PRIMARY_CONTAINER_NAME_FIELD
 from flyte_core.registry import TaskPluginRegistry
-from flyte_core.serialize.pods import PRIMARY_CONTAINER_FIELD, k8s_pod
+from flyte_core.serialize.pods import k8s_pod
 from flyte_core.serialize.resources import shared_messages
 from flyte_core.serialize.reuse import make_reusable
 from flyte_core.template import TaskTemplate
@@ -216,8 +216,7 @@ def _fill_metadata(
     # Assigning to a sub-message makes it present even when all its fields are at their defaults.
     metadata.retries.retries = retries.count if isinstance(retries, RetryStrategy) else retries
     if task.timeout is not None:
-        limit = timeout_from_request(task.timeout).max_runtime
-        metadata.timeout.FromTimedelta(limit if isinstance(limit, timedelta) else timedelta(seconds=limit))
+        metadata.timeout.FromTimedelta(timeout_from_request(task.timeout).runtime)
     metadata.interruptible = task.interruptible
     metadata.generates_deck.value = task.report
     metadata.debuggable = task.debuggable
@@ -268,7 +267,7 @@ def _fill_container(
         copy = tasks_pb2.Container()
         copy.CopyFrom(container)
         template.k8s_pod.CopyFrom(k8s_pod(task.name, copy, task.pod_template))
-        template.config[PRIMARY_CONTAINER_FIELD] = task.pod_template.primary_container_name
+        template.config[PRIMARY_CONTAINER_NAME_FIELD] = task.pod_template.primary_container_name
 
 
 def _fill_sql(template: tasks_pb2.TaskTemplate, task: TaskTemplate[..., Any, Any], sql: object) -> None:

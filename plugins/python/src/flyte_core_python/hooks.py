@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flyte_core import hookimpl
-
-if TYPE_CHECKING:
-    from flyte_core_python.template import AsyncFunctionTaskTemplate
+from flyte_core.extend import hookimpl
+from flyte_core_python.template import AsyncFunctionTaskTemplate
 
 flyte_core_api = ">=1.0,<2"
 
@@ -15,6 +13,4 @@ flyte_core_api = ">=1.0,<2"
 @hookimpl
 def task_template_class(task_type: str) -> type[AsyncFunctionTaskTemplate[..., Any, Any]]:
     """Name the class of function tasks."""
-    from flyte_core_python.template import AsyncFunctionTaskTemplate
-
     return AsyncFunctionTaskTemplate

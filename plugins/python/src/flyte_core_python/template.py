@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
 from typing_extensions import ParamSpec
@@ -48,6 +48,8 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R, F]):
     func: F
     plugin_config: Any = None
     debuggable: bool = True
+
+    runs_pre_and_post: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Mark the task as synchronous when its function is."""

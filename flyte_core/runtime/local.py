@@ -1,0 +1,368 @@
+"""The local runner: tasks in this process, with the conversions, caching and retries that they meet remotely."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import concurrent.futures
+import contextvars
+import functools
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextvars import ContextVar
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from flyte_core.context import ctx, use_controller, use_task_context
+from flyte_core.errors import ReferenceTaskError, RunAbortedError
+from flyte_core.models import (
+    ActionID,
+    Checkpoints,
+    RawDataPath,
+    RetryStrategy,
+    TaskContext,
+    generate_random_name,
+)
+from flyte_core.registry import TaskPluginRegistry
+from flyte_core.report import Report
+from flyte_core.runtime.actions import attempt, current_registry, current_threads
+from flyte_core.runtime.events import EventKind, TaskEvent
+from flyte_core.runtime.executor import RunHandle, RunOptions
+from flyte_core.runtime.failures import as_task_error, is_retryable
+from flyte_core.runtime.results import RunResults
+from flyte_core.runtime.threads import WorkerThreads
+from flyte_core.types.convert import interface_codec
+
+if TYPE_CHECKING:
+    from flyte_core.registry import TaskHooks
+    from flyte_core.runtime.tracing import TraceRecord
+    from flyte_core.template import TaskTemplate
+    from flyte_core.types.convert import InterfaceCodec
+
+__all__ = ["LocalController", "LocalExecutor"]
+
+#: Name of a run's first action, as on a cluster.
+ROOT_ACTION = "a0"
+
+#: How many events a run keeps for `LocalExecutor.logs`.
+_KEPT_EVENTS = 10_000
+
+
+@attrs.define(eq=False)
+class _Action:
+    """One call of one task while it goes on."""
+
+    task: TaskTemplate[..., Any, Any]
+    context: TaskContext
+    parent: _Action | None
+    # How many equal calls this action has made, so that each gets a name of its own.
+    calls: collections.Counter[tuple[str, str, str | None]] = attrs.field(factory=collections.Counter)
+
+
+_current_action: ContextVar[_Action | None] = ContextVar("flyte_core_action", default=None)
+_home_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("flyte_core_loop", default=None)
+
+
+class _SyncFuture(concurrent.futures.Future[Any]):
+    """A future whose ``result()`` lets another worker thread run while it waits."""
+
+    def __init__(self, threads: WorkerThreads) -> None:
+        super().__init__()
+        self._flyte_core_threads = threads
+
+    def result(self, timeout: float | None = None) -> Any:
+        if self.done():
+            return super().result(timeout)
+        with self._flyte_core_threads.waiting():
+            return super().result(timeout)
+
+
+class LocalController:
+    """Runs the tasks of one run in this process.
+
+    Args:
+        options: the run's options.
+        handle: the run's name and folder.
+    """
+
+    def __init__(self, options: RunOptions, handle: RunHandle) -> None:
+        self.registry = options.registry if options.registry is not None else TaskPluginRegistry
+        self.handle = handle
+        self.events: collections.deque[TaskEvent] = collections.deque(maxlen=_KEPT_EVENTS)
+        self.event_count = 0
+        self.traces: list[TraceRecord] = []
+        self._options = options
+        self._threads = WorkerThreads()
+        self._results = RunResults(enabled=not options.disable_run_cache, overwrite=options.overwrite_cache)
+
+    # ---- the Controller protocol ---------------------------------------------------------------------
+
+    async def submit(self, task: TaskTemplate[..., Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a task as a child of the calling one."""
+        if task.ref:
+            raise ReferenceTaskError(f"task {task.name!r} is a reference to a task on a cluster; it cannot run locally")
+        hooks = self.registry.hooks_for(task)
+        inputs = interface_codec(task.native_interface).bind(args, kwargs)
+        run = hooks.wrap("run_task", functools.partial(self._run_task, hooks))
+        return await run(task, inputs)
+
+    def submit_sync(
+        self, task: TaskTemplate[..., Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> concurrent.futures.Future[Any]:
+        """Start a task as a child of the calling one, and give a future to wait for."""
+        future = _SyncFuture(self._threads)
+        context = contextvars.copy_context()
+        home = _home_loop.get()
+        if home is not None and home.is_running() and asyncio._get_running_loop() is not home:
+
+            def start() -> None:
+                _settle(future, home.create_task(self.submit(task, args, kwargs)))
+
+            home.call_soon_threadsafe(start, context=context)
+            return future
+
+        # The caller is the event loop itself and will block it, so the child gets a loop of its own.
+        def work() -> None:
+            try:
+                future.set_result(context.run(asyncio.run, self.submit(task, args, kwargs)))
+            except BaseException as e:
+                future.set_exception(e)
+
+        threading.Thread(target=work, name="flyte_core-nested-run", daemon=True).start()
+        return future
+
+    def record_trace(self, record: TraceRecord) -> None:
+        """Keep what a traced function did."""
+        self.traces.append(record)
+
+    # ---- one action -------------------------------------------------------------------------------------
+
+    async def run_root(self, task: TaskTemplate[..., Any, Any], inputs: Mapping[str, Any]) -> Any:
+        """Run the first task of the run."""
+        tokens = (current_registry.set(self.registry), current_threads.set(self._threads))
+        try:
+            with use_controller(self):
+                return await self.submit(task, (), dict(inputs))
+        finally:
+            current_threads.reset(tokens[1])
+            current_registry.reset(tokens[0])
+            self._results.close()
+
+    async def _run_task(self, hooks: TaskHooks, task: TaskTemplate[..., Any, Any], inputs: Mapping[str, Any]) -> Any:
+        """Round one action: the core's implementation of the hook ``run_task``."""
+        codec = interface_codec(task.native_interface)
+        limit = task.max_inline_io_bytes
+        message = (
+            codec.encode_inputs((), inputs, limit=limit)
+            if codec.is_sync
+            else await codec.aencode_inputs((), inputs, limit=limit)
+        )
+        action = self._new_action(task, message.SerializeToString(deterministic=True))
+        started = time.monotonic()
+        self._tell("started", action)
+        tokens = (_current_action.set(action), _home_loop.set(asyncio.get_running_loop()))
+        try:
+            with use_task_context(action.context):
+                outputs, cached = await self._results.lookup_or_run(
+                    task, message, lambda: self._attempts(action, hooks, codec, message)
+                )
+                value = codec.decode_outputs(outputs) if codec.is_sync else await codec.adecode_outputs(outputs)
+        except Exception as e:
+            error = as_task_error(e, task.name)
+            self._tell("failed", action, seconds=time.monotonic() - started, error=error)
+            if error is e:
+                raise
+            raise error from error.__cause__
+        finally:
+            _home_loop.reset(tokens[1])
+            _current_action.reset(tokens[0])
+        self._tell("cached" if cached else "succeeded", action, seconds=time.monotonic() - started)
+        return value
+
+    async def _attempts(self, action: _Action, hooks: TaskHooks, codec: InterfaceCodec, message: Any) -> Any:
+        """Execute the task until it succeeds or has no retries left; give the outputs as a message."""
+        task = action.task
+        retries = task.retries if isinstance(task.retries, RetryStrategy) else RetryStrategy(count=task.retries)
+        for number in range(1, retries.count + 2):
+            try:
+                # Read anew for each attempt, so that one attempt's changes to a list do not reach the next.
+                kwargs = codec.decode_inputs(message) if codec.is_sync else await codec.adecode_inputs(message)
+                value = await attempt(task, hooks, kwargs)
+                if codec.is_sync:
+                    return codec.encode_outputs(value, task.name, limit=task.max_inline_io_bytes)
+                return await codec.aencode_outputs(value, task.name, limit=task.max_inline_io_bytes)
+            except Exception as e:
+                error = as_task_error(e, task.name)
+                if number > retries.count or not is_retryable(error):
+                    raise error from error.__cause__
+                self._tell("retrying", action, attempt=number, error=error)
+            await asyncio.sleep(_backoff_seconds(retries, number))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _new_action(self, task: TaskTemplate[..., Any, Any], inputs: bytes) -> _Action:
+        parent = _current_action.get()
+        if parent is None:
+            return _Action(task, self._root_context(), None)
+        above = ctx() or parent.context
+        group = above.group_data.name if above.group_data is not None else None
+        digest = _digest(inputs)
+        key = (task.name, digest, group)
+        sequence = parent.calls[key]
+        parent.calls[key] += 1
+        identity = above.action.new_sub_action_from(sequence, task.name, digest, group)
+        changes: dict[str, Any] = {
+            "action": identity,
+            "output_path": f"{self.handle.url}/{identity.name}",
+            "report": Report(task.short_name),
+            "group_data": None,
+        }
+        hooks = self.registry.hooks_for(parent.task)
+        if hooks.has_child_context:
+            changes["custom_context"] = {**above.custom_context, **hooks.child_context(parent.task)}
+        context = above.replace(**changes)
+        # What plugins kept for the calling action is none of the child's business.
+        context.__dict__["data"] = {}
+        return _Action(task, context, parent)
+
+    def _root_context(self) -> TaskContext:
+        options, base = self._options, self.handle.url
+        raw_data = options.raw_data_path or f"{base}/raw_data"
+        return TaskContext(
+            action=ActionID(
+                name=ROOT_ACTION,
+                run_name=self.handle.name,
+                project=options.project,
+                domain=options.domain,
+                org=options.org,
+            ),
+            version=options.version or "na",
+            raw_data_path=RawDataPath(path=raw_data),
+            output_path=f"{base}/{ROOT_ACTION}",
+            run_base_dir=base,
+            report=Report(ROOT_ACTION),
+            checkpoints=Checkpoints(prev_checkpoint_path=raw_data, checkpoint_path=raw_data),
+            mode="local",
+            custom_context=dict(options.custom_context),
+        )
+
+    def _tell(
+        self,
+        kind: EventKind,
+        action: _Action,
+        *,
+        attempt: int = 1,
+        seconds: float | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        event = TaskEvent(
+            kind=kind,
+            task=action.task.name,
+            short_name=action.task.short_name,
+            action=action.context.action.name,
+            parent=action.parent.context.action.name if action.parent is not None else None,
+            attempt=attempt,
+            seconds=seconds,
+            error=error,
+        )
+        self.events.append(event)
+        self.event_count += 1
+        if self._options.on_event is not None:
+            self._options.on_event(event)
+
+
+def _digest(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()
+
+
+def _backoff_seconds(retries: RetryStrategy, number: int) -> float:
+    """Give the pause after attempt ``number``: the back-off, times the factor once for each further attempt."""
+    if not retries.backoff:
+        return 0.0
+    first = retries.backoff.total_seconds() if isinstance(retries.backoff, timedelta) else float(retries.backoff)
+    return first * float(retries.backoff_factor or 1) ** (number - 1)
+
+
+def _settle(future: concurrent.futures.Future[Any], task: asyncio.Task[Any]) -> None:
+    """Hand the task's end over to the future, and the future's cancellation to the task."""
+
+    def finish(done: asyncio.Task[Any]) -> None:
+        if done.cancelled():
+            future.set_exception(asyncio.CancelledError())
+        elif done.exception() is not None:
+            future.set_exception(done.exception())
+        else:
+            future.set_result(done.result())
+
+    task.add_done_callback(finish)
+
+
+@attrs.define(eq=False)
+class _LocalRun:
+    controller: LocalController
+    work: asyncio.Task[Any]
+    abort_reason: str | None = None
+
+
+class LocalExecutor:
+    """Runs tasks in this process; the executor that ``run`` uses unless told otherwise.
+
+    Example:
+        See `flyte_core.runtime.Executor`.
+    """
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _LocalRun] = {}
+
+    async def submit(
+        self, task: TaskTemplate[..., Any, Any], inputs: Mapping[str, Any], options: RunOptions
+    ) -> RunHandle:
+        """Start a run in the running event loop."""
+        name = options.name or f"r{generate_random_name().replace('-', '')[:19]}"
+        base = options.run_base_dir or str(Path(tempfile.gettempdir()) / "flyte_core" / "runs" / name)
+        handle = RunHandle(name=name, url=base)
+        controller = LocalController(options, handle)
+        work = asyncio.ensure_future(controller.run_root(task, inputs))
+        self._runs[name] = _LocalRun(controller, work)
+        return handle
+
+    async def wait(self, run: RunHandle) -> Any:
+        """Wait for the run's end; when the waiting is cancelled, so is the run."""
+        state = self._runs[run.name]
+        try:
+            return await state.work
+        except asyncio.CancelledError:
+            if state.abort_reason is not None:
+                raise RunAbortedError(f"run {run.name!r} was aborted: {state.abort_reason}") from None
+            raise
+        finally:
+            self._runs.pop(run.name, None)
+
+    async def abort(self, run: RunHandle, reason: str) -> None:
+        """Cancel the run's tasks; coroutines see ``CancelledError``, worker threads are interrupted."""
+        state = self._runs.get(run.name)
+        if state is not None and not state.work.done():
+            state.abort_reason = reason
+            state.work.cancel()
+
+    async def logs(self, run: RunHandle) -> AsyncIterator[str]:
+        """Give a line for each event of the run; those older than the last 10,000 are left out."""
+        state = self._runs.get(run.name)
+        if state is None:
+            return
+        controller, told = state.controller, 0
+        while True:
+            finished = state.work.done()
+            new = controller.event_count - told
+            for event in list(controller.events)[-new:] if new else []:
+                yield str(event)
+            told += new
+            if finished:
+                return
+            await asyncio.wait({state.work}, timeout=0.05)

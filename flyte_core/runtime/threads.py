@@ -1,0 +1,189 @@
+"""Daemon threads that run the synchronous code of tasks, as many as it takes to keep going.
+
+A synchronous task blocks its thread while it waits for a task that it called, so a pool of a fixed size would dead-lock.
+Here a thread that waits lets another take its place, and a thread whose task was cancelled is interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import ctypes
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flyte_core.errors import RuntimeUserError
+
+__all__ = ["WorkerThreads"]
+
+#: Threads that may run task code at once; those that wait for other tasks do not count.
+DEFAULT_LIMIT = 64
+
+#: Seconds after which a thread without work ends.
+_IDLE_SECONDS = 5.0
+
+
+class _Interrupted(BaseException):
+    """Raised inside a worker thread when the task it runs is cancelled."""
+
+
+class _Job:
+    """One call of a function in a worker thread, and the asyncio future that gets its result."""
+
+    def __init__(self, func: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> None:
+        self._func = func
+        self._loop = loop
+        self._context = contextvars.copy_context()
+        self._lock = threading.Lock()
+        self._thread: int | None = None
+        self._cancelled = False
+        self.future: asyncio.Future[Any] = loop.create_future()
+
+    def run(self) -> None:
+        """Call the function in the calling thread and hand over what it gave."""
+        with self._lock:
+            if self._cancelled:
+                return
+            self._thread = threading.get_ident()
+        result, error = None, None
+        try:
+            result = self._context.run(self._func)
+        except _Interrupted:
+            return
+        except Exception as e:
+            error = e
+        except BaseException as e:
+            # SystemExit and KeyboardInterrupt would end the event loop that waits for the result.
+            error = RuntimeUserError(type(e).__name__, f"the task's code raised {type(e).__name__}: {e}")
+            error.__cause__ = e
+        with self._lock:
+            self._thread = None
+        self._deliver(result, error)
+
+    def _deliver(self, result: Any, error: Exception | None) -> None:
+        if isinstance(error, StopIteration):
+            # A future refuses it, because it would end the coroutine that awaits the future.
+            wrapped = RuntimeError("the task's code raised StopIteration")
+            wrapped.__cause__ = error
+            error = wrapped
+
+        def finish() -> None:
+            if not self.future.done():
+                if error is not None:
+                    self.future.set_exception(error)
+                else:
+                    self.future.set_result(result)
+
+        try:
+            self._loop.call_soon_threadsafe(finish)
+        except RuntimeError:
+            # The loop is closed: nobody waits any more.
+            return
+
+    def interrupt(self) -> bool:
+        """Stop the function at its next bytecode; whether a thread was interrupted."""
+        with self._lock:
+            self._cancelled = True
+            if self._thread is None:
+                return False
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(_Interrupted))
+            return True
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the thread may still have an interruption pending."""
+        return self._cancelled
+
+
+class WorkerThreads:
+    """Runs functions in daemon threads, made on demand.
+
+    Args:
+        limit: how many may run task code at once; default 64. Threads inside `waiting` do not count.
+
+    Example:
+        >>> import asyncio
+        >>> async def main():
+        ...     return await WorkerThreads().run(lambda: 6 * 7)
+        >>> asyncio.run(main())
+        42
+    """
+
+    def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._threads = 0
+        self._waiting = 0
+        self._made = 0
+
+    async def run(self, func: Callable[[], Any]) -> Any:
+        """Call ``func`` in a worker thread, with the context variables of the caller, and give its result.
+
+        When the caller is cancelled, the thread is interrupted at its next bytecode; code that blocks in C is left
+        behind in its daemon thread.
+        """
+        job = _Job(func, asyncio.get_running_loop())
+        self._put(job)
+        try:
+            return await job.future
+        except asyncio.CancelledError:
+            job.interrupt()
+            raise
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Say that the calling worker thread waits for another task, so another thread may run meanwhile."""
+        with self._lock:
+            self._waiting += 1
+        if not self._jobs.empty():
+            self._grow()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _put(self, job: _Job) -> None:
+        self._jobs.put(job)
+        if not self._idle.acquire(blocking=False):
+            self._grow()
+
+    def _grow(self) -> None:
+        with self._lock:
+            if self._threads >= self._limit + self._waiting:
+                return
+            self._threads += 1
+            self._made += 1
+            name = f"flyte_core-worker-{self._made}"
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def _work(self) -> None:
+        try:
+            while True:
+                try:
+                    job = self._jobs.get(block=False)
+                except queue.Empty:
+                    self._idle.release()
+                    try:
+                        job = self._jobs.get(timeout=_IDLE_SECONDS)
+                    except queue.Empty:
+                        if self._idle.acquire(blocking=False):
+                            return
+                        # Somebody has counted on this thread in the meantime: its job is on the way.
+                        job = self._jobs.get()
+                job.run()
+                if job.interrupted:
+                    # The interruption may still be pending, so this thread takes no other task's code.
+                    return
+        except _Interrupted:
+            return
+        finally:
+            with self._lock:
+                self._threads -= 1
+            if not self._jobs.empty():
+                self._grow()
