@@ -29,7 +29,7 @@ def encode(value: object) -> bytes:
 
     Example:
         >>> encode(("a", "bc"))
-        b't13:s1:a,s2:bc,,'
+        b't11:s1:a,s2:bc,,'
     """
     kind, body = _parts(value)
     return b"%s%d:%s," % (kind, len(body), body)

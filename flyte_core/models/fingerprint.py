@@ -50,12 +50,23 @@ def _parse(func: Callable[..., Any]) -> ast.Module | None:
 
 def _tree(node: object) -> object:
     if isinstance(node, ast.AST):
-        # Empty fields are left out, for new versions of Python add fields. "kind" is the u of u"text".
-        fields = ((name, getattr(node, name, None)) for name in node._fields if name != "kind")
+        # Empty fields are left out, for new versions of Python add fields.
+        fields = ((name, _field(node, name)) for name in node._fields)
         return (type(node).__name__, *((name, _tree(item)) for name, item in fields if item is not None and item != []))
     if isinstance(node, list):
         return [_tree(item) for item in node]
     return _constant(node)
+
+
+def _field(node: ast.AST, name: str) -> object:
+    if name == "kind":
+        # The u of u"text".
+        return None
+    value = getattr(node, name, None)
+    if isinstance(node, ast.JoinedStr):
+        # Python 3.12 adds empty texts to some f-strings.
+        return [part for part in value or [] if not (isinstance(part, ast.Constant) and part.value == "")]
+    return value
 
 
 def _code(code: types.CodeType) -> object:

@@ -122,7 +122,7 @@ class NativeInterface:
         outputs = extract_return_annotation(hints.get("return", None))
         return cls(inputs=inputs, outputs=outputs, docstring=_docstring(func))
 
-    def convert_to_kwargs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def convert_to_kwargs(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The arguments of a call, all by name.
 
         Args:
