@@ -7,6 +7,7 @@ import copy
 import inspect
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import attrs
@@ -142,7 +143,7 @@ class TaskTemplate(Generic[P, R, F]):
         # Dataclasses do not initialise an inherited field that is left out of __init__.
         self.__dict__.setdefault("ref", False)
         if isinstance(self.image, str):
-            self.image = Image.from_debian_base() if self.image == "auto" else Image.from_base(self.image)
+            self.image = _image(self.image)
         if isinstance(self.cache, str):
             self.cache = Cache(behavior=self.cache)
         if isinstance(self.retries, int):
@@ -369,6 +370,12 @@ class TaskTemplate(Generic[P, R, F]):
                         changes[field],
                         "nothing: a reusable task has its environment's; add reusable='off'",
                     )
+
+
+@lru_cache(maxsize=64)
+def _image(uri: str) -> Image:
+    """Give the image of a URI or of ``"auto"``; images are values, so tasks share them and what they compute."""
+    return Image.from_debian_base() if uri == "auto" else Image.from_base(uri)
 
 
 def _blank(cls: type[TaskTemplate[P, R, F]]) -> TaskTemplate[P, R, F]:

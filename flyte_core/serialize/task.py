@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 from flyteidl2.core import identifier_pb2, security_pb2, tasks_pb2
 from flyteidl2.task import task_definition_pb2
@@ -24,6 +24,7 @@ from flyte_core.models import (
     RetryStrategy,
     ReusePolicy,
     Secret,
+    SecretRequest,
     SerializationContext,
     VersionParameters,
     cache_from_request,
@@ -47,6 +48,9 @@ __all__ = ["MAX_NAME_LENGTH", "task_spec"]
 MAX_NAME_LENGTH = 63
 
 _RUNTIME_FLAVOR = "python"
+
+#: Group, key and environment variable: all of a secret that goes on the wire.
+_SecretReference = tuple[Union[str, None], str, Union[str, None]]
 
 
 def task_spec(
@@ -126,7 +130,7 @@ def _shared(
     task: TaskTemplate[..., Any, Any], sctx: SerializationContext, *, with_container: bool
 ) -> task_definition_pb2.TaskSpec:
     parent = task.parent_env() if task.parent_env is not None else None
-    secrets = None if task.secrets is None else tuple(secrets_from_request(task.secrets))
+    secrets = None if task.secrets is None else _secret_references(task.secrets)
     return _prototype(
         (sctx.project or "", sctx.domain or "", sctx.org or "", sctx.version),
         parent.name if parent is not None else None,
@@ -144,7 +148,7 @@ def _prototype(
     image: str | None,
     resources: Resources | None,
     env_vars: tuple[tuple[str, str], ...],
-    secrets: tuple[Secret, ...] | None,
+    secrets: tuple[_SecretReference, ...] | None,
 ) -> task_definition_pb2.TaskSpec:
     """Give the message that tasks with all this in common start from; it is copied, never changed."""
     spec = task_definition_pb2.TaskSpec()
@@ -168,19 +172,29 @@ def _prototype(
             template.container.env.add(key=key, value=value)
     if secrets is not None:
         template.security_context.SetInParent()
-        for secret in secrets:
-            template.security_context.secrets.append(_wire_secret(secret))
+        mount = security_pb2.Secret.MountType
+        for group, key, env_var in secrets:
+            template.security_context.secrets.add(
+                group=group, key=key, env_var=env_var, mount_requirement=mount.ENV_VAR if env_var else mount.FILE
+            )
     return spec
 
 
-def _wire_secret(secret: Secret) -> security_pb2.Secret:
-    mount = security_pb2.Secret.MountType
-    return security_pb2.Secret(
-        group=secret.group,
-        key=secret.key,
-        mount_requirement=mount.ENV_VAR if secret.as_env_var else mount.FILE,
-        env_var=secret.as_env_var,
-    )
+def _secret_references(request: SecretRequest) -> tuple[_SecretReference, ...]:
+    if isinstance(request, (str, Secret)):
+        request = [request]
+    return tuple(_reference_by_key(s) if isinstance(s, str) else _reference(s) for s in request)
+
+
+@lru_cache(maxsize=256)
+def _reference_by_key(key: str) -> _SecretReference:
+    return _reference(secrets_from_request(key)[0])
+
+
+def _reference(secret: Secret) -> _SecretReference:
+    if not isinstance(secret, Secret):
+        raise InvalidTypeError("task_spec()", "secrets", secret, "keys and Secrets")
+    return secret.group, secret.key, secret.as_env_var
 
 
 def _image_uri(task: TaskTemplate[..., Any, Any], sctx: SerializationContext) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +36,16 @@ def loader_args(task: TaskTemplate[..., Any, Any], root_dir: Path) -> list[str]:
         ModuleLoadError: when the function has no file below ``root_dir`` and no module that can be imported.
     """
     func = inspect.unwrap(task.func)  # type: ignore[attr-defined] # templates with a function have it
-    return [_MODULE, _module_name(task.name, func, Path(root_dir)), _INSTANCE, func.__name__]
+    module = sys.modules.get(func.__module__)
+    file = getattr(module, "__file__", None) or func.__code__.co_filename
+    return [_MODULE, _module_name(func.__module__, file, os.fspath(root_dir)), _INSTANCE, func.__name__]
 
 
-def _module_name(task_name: str, func: Any, root_dir: Path) -> str:
-    """Name the function's module as it is importable from ``root_dir``."""
-    loaded = sys.modules.get(func.__module__)
-    file = getattr(loaded, "__file__", None) or func.__code__.co_filename
+@lru_cache(maxsize=1024)
+def _module_name(name: str, file: str, root_dir: str) -> str:
+    """Name a function's module as it is importable from ``root_dir``; the same for all tasks of a module."""
     try:
-        relative = Path(file).resolve().relative_to(root_dir.resolve())
+        relative = Path(file).resolve().relative_to(Path(root_dir).resolve())
     except ValueError:
         relative = None
     if relative is not None and "site-packages" not in relative.parts:
@@ -50,12 +53,12 @@ def _module_name(task_name: str, func: Any, root_dir: Path) -> str:
         if parts[-1] == "__init__" and len(parts) > 1:
             parts.pop()
         return ".".join(parts)
-    if func.__module__ == "__main__":
+    if name == "__main__":
         raise ModuleLoadError(
-            f"task {task_name!r}: its function is in __main__ ({file}), which is not below the root folder {root_dir}; "
+            f"a task's function is in __main__ ({file}), which is not below the root folder {root_dir}; "
             f"set root_dir to a folder above it"
         )
-    return str(func.__module__)
+    return name
 
 
 class DefaultTaskResolver:
