@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-__all__ = ["SyncAsync", "run_coroutine", "syncify"]
+__all__ = ["SyncAsync", "run_coroutine", "syncify", "with_aio"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,8 +71,8 @@ def _run_in_thread(coroutine: Coroutine[Any, Any, R]) -> R:
 class SyncAsync(Generic[P, R]):
     """A function with two forms: called, it does its work and returns; ``.aio`` gives a coroutine.
 
-    Made by `syncify`; it has the signature, name and docstring of the coroutine function. It is for functions of a
-    module: it does not bind to instances, and it is pickled by its name.
+    Made by `syncify` or `with_aio`; it has the signature, name and docstring of the function. It is for functions of
+    a module: it does not bind to instances, and it is pickled by its name.
 
     Args:
         function: the coroutine function.
@@ -134,3 +134,30 @@ def syncify(
     if function is None:
         return lambda target: SyncAsync(target, direct)
     return SyncAsync(function, direct)
+
+
+def with_aio(function: Callable[P, R]) -> SyncAsync[P, R]:
+    """Give a function that never waits for anything the form ``.aio`` too.
+
+    Args:
+        function: a plain function, quick enough to be called inside an event loop.
+
+    Returns:
+        The function with both forms.
+
+    Example:
+        >>> @with_aio
+        ... def double(x: int) -> int:
+        ...     return 2 * x
+        >>> double(4)
+        8
+        >>> import asyncio
+        >>> asyncio.run(double.aio(4))
+        8
+    """
+
+    @functools.wraps(function)
+    async def aio(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(*args, **kwargs)
+
+    return SyncAsync(aio, function)

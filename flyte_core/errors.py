@@ -47,6 +47,7 @@ __all__ = [
     "PluginVersionError",
     "PrimaryContainerNotFoundError",
     "ReferenceTaskError",
+    "RemoteStorageError",
     "RequiredPluginError",
     "RetriesExhaustedError",
     "RunAbortedError",
@@ -166,6 +167,10 @@ class SerializationError(FlyteCoreError, ValueError):
 
 class TaskNotExecutableError(FlyteCoreError, NotImplementedError):
     """A task has no code that could run here; the message says what to override or install."""
+
+
+class RemoteStorageError(FlyteCoreError, NotImplementedError):
+    """A URL points to storage outside this machine, which this release does not read or write; it is named."""
 
 
 class CacheError(FlyteCoreError, OSError):
