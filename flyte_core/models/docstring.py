@@ -26,8 +26,9 @@ class Docstring:
     """
 
     def __init__(self, docstring: str | None = None, callable_: Callable[..., Any] | None = None) -> None:
-        text = getattr(callable_, "__doc__", None) if docstring is None else docstring
-        self._text: str = text if isinstance(text, str) else ""
+        if docstring is None and callable_ is not None:
+            docstring = callable_.__doc__
+        self._text: str = docstring or ""
 
     def __repr__(self) -> str:
         return f"Docstring({self._text!r})"

@@ -48,7 +48,8 @@ class Documentation:
             The docstring without its indentation, or None where there is none.
         """
         text = source if isinstance(source, str) else getattr(source, "__doc__", None)
-        if not isinstance(text, str) or not text.strip():
+        # None has a docstring of its own from Python 3.13 on.
+        if source is None or not isinstance(text, str) or not text.strip():
             return None
         import inspect
 

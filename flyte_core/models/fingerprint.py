@@ -20,8 +20,8 @@ __all__ = ["function_fingerprint"]
 def function_fingerprint(func: Callable[..., Any]) -> str:
     """A hash of a function's code that is the same in every process, place and version of Python.
 
-    Comments, layout and line numbers do not count. A function without readable source (typed at a prompt, made by
-    ``exec``, a lambda within a longer statement) is hashed by its bytecode, which depends on the version of Python.
+    Comments, layout and line numbers do not count. A lambda, and a function whose source cannot be read (typed at a
+    prompt, made by ``exec``), are hashed by their bytecode, which depends on the version of Python.
 
     Args:
         func: the function; of one wrapped by `functools.wraps` the inner one counts.
@@ -30,22 +30,28 @@ def function_fingerprint(func: Callable[..., Any]) -> str:
         SHA-256 in hexadecimal.
 
     Raises:
-        InvalidTypeError: when it has neither source nor bytecode, as builtins and `functools.partial` have not.
+        InvalidTypeError: when it is no Python function, as builtins and `functools.partial` are none.
     """
-    tree = _parse(func)
-    if tree is not None:
-        return digest(("source", _tree(tree)))
     code = getattr(inspect.unwrap(func), "__code__", None)
     if not isinstance(code, types.CodeType):
         raise InvalidTypeError("Cache", "func", func, "a Python function, or a Cache with a version_override")
-    return digest(("bytecode", _code(code)))
+    tree = _definition(func, code)
+    return digest(("bytecode", _code(code)) if tree is None else ("source", _tree(tree)))
 
 
-def _parse(func: Callable[..., Any]) -> ast.Module | None:
+def _definition(func: Callable[..., Any], code: types.CodeType) -> ast.AST | None:
+    """The function's definition; None unless the source that is found surely is its own."""
+    # Programs of "python -c" and what exec runs share these names: the lines of one are taken for the other's.
+    if code.co_filename in ("<string>", "<stdin>"):
+        return None
     try:
-        return ast.parse(textwrap.dedent(inspect.getsource(func)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(func)))
     except (OSError, TypeError, SyntaxError, ValueError):
         return None
+    first = tree.body[0] if tree.body else None
+    # A lambda's source is the whole statement, which may hold several; a file changed since may hold anything.
+    is_own = isinstance(first, (ast.FunctionDef, ast.AsyncFunctionDef)) and first.name == code.co_name
+    return first if is_own else None
 
 
 def _tree(node: object) -> object:

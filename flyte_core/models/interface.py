@@ -294,7 +294,8 @@ def extract_return_annotation(return_annotation: Any) -> dict[str, Any]:
             return {name: hints.get(name, Any) for name in fields}
     if isinstance(return_annotation, tuple):
         parts = return_annotation
-    elif typing.get_origin(return_annotation) is tuple:
+    # The bare typing.Tuple says as little about its items as tuple does.
+    elif typing.get_origin(return_annotation) is tuple and return_annotation is not typing.Tuple:  # noqa: UP006
         parts = typing.get_args(return_annotation)
     else:
         return {default_output_name(): return_annotation}

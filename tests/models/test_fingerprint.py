@@ -1,6 +1,7 @@
 import ast
 import functools
 import importlib.util
+import linecache
 import os
 import subprocess
 import sys
@@ -67,7 +68,7 @@ def test_every_change_of_the_code_counts(tmp_path, old, new):
 def test_the_encoding_does_not_depend_on_the_version_of_python(tmp_path):
     assert (
         function_fingerprint(load(tmp_path, "def work(a, b=1):\n    return [a, *(b,)]\n"))
-        == "04b5150aa76e4959345ad078bb065308c7458b7e377b55d04614314fef466804"
+        == "9be906f4b2c89b24a1c2a380f98b2b7038bcd3b088bd0c57bf6061a5418a0265"
     )
 
 
@@ -90,15 +91,31 @@ def test_a_function_without_source_has_a_fingerprint():
     assert function_fingerprint(executed(SOURCE)) != function_fingerprint(executed(SOURCE.replace('"q"', '"Q"')))
 
 
-def test_a_lambda_within_a_statement_has_a_fingerprint():
-    one, two = (
-        (lambda x: x + 1),
-        (
-            lambda x: x + 2,
-            3,
-        )[0],
-    )
+def test_lambdas_of_one_statement_differ():
+    one, two = (lambda x: x + 1), (lambda x: x + 2)
     assert function_fingerprint(one) != function_fingerprint(two)
+
+
+def test_lines_of_a_file_that_has_changed_are_not_taken_for_the_function(tmp_path):
+    work = load(tmp_path, SOURCE)
+    other = load(tmp_path, SOURCE.replace("work", "other"), name="other", module="other")
+    path = tmp_path / "mod.py"
+    path.write_text(SOURCE.replace("work", "other"))
+    linecache.checkcache(str(path))
+    assert function_fingerprint(work) != function_fingerprint(other)
+
+
+def test_lines_of_a_program_are_not_taken_for_code_that_it_executes():
+    program = "x = 1\ndef work(): return 1\n"
+    linecache.cache["<string>"] = (len(program), None, program.splitlines(True), "<string>")
+    try:
+        scopes = [{}, {}]
+        exec("\ndef work(): return 2\n", scopes[0])
+        exec("\ndef work(): return 3\n", scopes[1])
+        one, two = (function_fingerprint(scope["work"]) for scope in scopes)
+    finally:
+        del linecache.cache["<string>"]
+    assert one != two
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "12345"])

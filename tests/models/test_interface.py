@@ -70,6 +70,8 @@ def test_annotations_keep_their_extras():
         (int, {"o0": int}),
         (list[int], {"o0": list[int]}),
         (tuple, {"o0": tuple}),
+        (typing.Tuple, {"o0": typing.Tuple}),
+        (tuple[()], {}),
         (Any, {"o0": Any}),
         (Literal["a"], {"o0": Literal["a"]}),
         (int | None, {"o0": int | None}),
