@@ -85,7 +85,8 @@ class Codec:
     def packed(self, literal: Literal) -> Any:
         """Decode a literal that is not this type's own: MessagePack, as attribute access sends it, or a fault."""
         if literal.WhichOneof("value") == "scalar" and literal.scalar.WhichOneof("value") == "binary":
-            from flyte_core.types.plain import plain_for, unpack
+            from flyte_core.types.plain import plain_for
+            from flyte_core.types.wire import unpack
 
             return plain_for(self.python_type).decode(unpack(literal.scalar.binary))
         raise ValueMismatchError(f"expected {type_name(self.python_type)}, got {describe(literal)}")

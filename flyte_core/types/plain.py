@@ -22,11 +22,11 @@ from flyte_core.types.mismatch import ValueMismatchError, mismatch, shown, under
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flyteidl2.core.literals_pb2 import Binary, Literal
+    from flyteidl2.core.literals_pb2 import Literal
 
     Convert = Callable[[Any], Any]
 
-__all__ = ["MSGPACK", "Plain", "StructCodec", "msgpack_type", "pack", "plain_for", "unpack"]
+__all__ = ["Plain", "StructCodec", "is_ready", "msgpack_type", "plain_for"]
 
 MSGPACK = "msgpack"
 _KEPT = 4096
@@ -68,36 +68,6 @@ class Plain:
 # ---- the wire ----------------------------------------------------------------------------------------
 
 
-def pack(plain: object) -> bytes:
-    """Plain objects as MessagePack.
-
-    Raises:
-        TypeTransformerFailedError: if something in it has no MessagePack form.
-    """
-    import msgpack
-
-    try:
-        return typing.cast(bytes, msgpack.packb(plain))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueMismatchError(f"expected what MessagePack can hold, got {shown(plain)}: {error}") from error
-
-
-def unpack(binary: Binary) -> Any:
-    """Plain objects from a binary scalar.
-
-    Raises:
-        TypeTransformerFailedError: if it is not MessagePack, or broken.
-    """
-    if binary.tag != MSGPACK:
-        raise ValueMismatchError(f"expected a binary tagged {MSGPACK!r}, got one tagged {binary.tag!r}")
-    import msgpack
-
-    try:
-        return msgpack.unpackb(binary.value, strict_map_key=False)
-    except ValueError as error:
-        raise ValueMismatchError(f"expected MessagePack, got {len(binary.value)} broken bytes: {error}") from error
-
-
 def msgpack_type(schema: dict[str, Any] | None = None) -> LiteralType:
     """The literal type of a value that goes as MessagePack, with its JSON schema where it has one."""
     annotation = TypeAnnotation()
@@ -110,24 +80,27 @@ class StructCodec(Codec):
 
     def __init__(self, python_type: Any, literal_type: LiteralType) -> None:
         super().__init__(python_type, literal_type)
-        self._plain = plain_for(python_type)
+        from flyte_core.types import wire
+
+        plain = plain_for(python_type)
+        self._from_value, self._to_value = plain.encode, plain.decode
+        self._pack, self._unpack = wire.pack, wire.unpack
 
     def put(self, value: Any, literal: Literal) -> None:
         """Write the value's plain form."""
         binary = literal.scalar.binary
-        binary.value = pack(self._plain.encode(value))
+        binary.value = self._pack(self._from_value(value))
         binary.tag = MSGPACK
 
     def decode(self, literal: Literal) -> Any:
         """Read MessagePack or a struct."""
         scalar = literal.scalar
-        kind = scalar.WhichOneof("value")
-        if kind == "binary":
-            return self._plain.decode(unpack(scalar.binary))
-        if kind == "generic":
+        if scalar.HasField("binary"):
+            return self._to_value(self._unpack(scalar.binary))
+        if scalar.HasField("generic"):
             from google.protobuf.json_format import MessageToDict
 
-            return self._plain.decode(MessageToDict(scalar.generic))
+            return self._to_value(MessageToDict(scalar.generic))
         return self.packed(literal)
 
 

@@ -171,7 +171,7 @@ def _functions(plain: Plain) -> tuple[Callable[[Any], Any], Callable[[Any], Any]
 def _source(fields: list[RecordField], plains: list[Plain]) -> str:
     encode, positional, named = [], [], []
     for index, (field, plain) in enumerate(zip(fields, plains, strict=True)):
-        encode.append(f"{field.name!r}: {_step('_e', index, plain, f'v.{field.name}')}")
+        encode.append((field.name, _step("_e", index, plain, f"v.{field.name}")))
         step = _step("_d", index, plain, f"v[{field.name!r}]")
         if field.positional:
             positional.append(step)
@@ -180,12 +180,23 @@ def _source(fields: list[RecordField], plains: list[Plain]) -> str:
     return (
         "def encode(v):\n"
         "    if type(v) is not _cls: return _slow_encode(v)\n"
-        f"    try: return {{{', '.join(encode)}}}\n"
+        "    try:\n"
+        f"{_build(encode)}"
         "    except Exception: return _slow_encode(v)\n"
         "def decode(v):\n"
         f"    try: return _cls({', '.join([*positional, *named])})\n"
         "    except Exception: return _slow_decode(v)\n"
     )
+
+
+def _build(items: list[tuple[str, str]]) -> str:
+    """Statements that return a dict; CPython merges displays of more than 15 items piece by piece, which is slower."""
+    head, rest = items[:15], items[15:]
+    display = "{" + ", ".join(f"{name!r}: {step}" for name, step in head) + "}"
+    if not rest:
+        return f"        return {display}\n"
+    stores = "".join(f"        d[{name!r}] = {step}\n" for name, step in rest)
+    return f"        d = {display}\n{stores}        return d\n"
 
 
 def _step(way: str, index: int, plain: Plain, source: str) -> str:

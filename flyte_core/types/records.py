@@ -23,7 +23,9 @@ class _RecordCodec(StructCodec):
     """Takes a dict with the record's fields as well, as the reference does."""
 
     def put(self, value: Any, literal: Literal) -> None:
-        super().put(self._from_dict(value) if type(value) is dict else value, literal)
+        if type(value) is dict:
+            value = self._from_dict(value)
+        super().put(value, literal)
 
     def _from_dict(self, value: dict[Any, Any]) -> Any:
         owner: Any = typing.get_origin(self.python_type) or self.python_type
@@ -31,7 +33,7 @@ class _RecordCodec(StructCodec):
         extra = sorted(str(key) for key in value if key not in names)
         if extra:
             raise ValueMismatchError(f"{owner.__name__} has no field {', '.join(extra)}; got {shown(value)}")
-        return self._plain.decode(value)
+        return self._to_value(value)
 
 
 def _fields(owner: type) -> typing.Iterable[Any]:

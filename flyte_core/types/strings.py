@@ -88,13 +88,13 @@ def _opaque(scalar: Scalar, kind: str | None) -> Any:
 
 
 def _binary(binary: Any) -> Any:
-    from flyte_core.types.plain import MSGPACK, unpack
-
-    if binary.tag != MSGPACK:
+    if binary.tag != "msgpack":
         import base64
 
         return base64.b64encode(binary.value)
     import json
+
+    from flyte_core.types.wire import unpack
 
     return json.dumps(unpack(binary))
 

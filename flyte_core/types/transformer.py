@@ -109,7 +109,8 @@ class TypeTransformer(Generic[T]):
 
     def from_binary_idl(self, binary_idl_object: Binary, expected_python_type: Any) -> Any:
         """Turn a MessagePack scalar into a value: an attribute picked out of a dataclass arrives as one."""
-        from flyte_core.types.plain import plain_for, unpack
+        from flyte_core.types.plain import plain_for
+        from flyte_core.types.wire import unpack
 
         return plain_for(expected_python_type).decode(unpack(binary_idl_object))
 
