@@ -56,6 +56,9 @@ PLUGINS_VARIABLE = "FLYTE_CORE_PLUGINS"
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _FILE_NAMES = ("flyte_core.toml", "pyproject.toml")
 
+# Parsing TOML takes longer than all else here, and most projects only have flyte_core in a dependency or entry point.
+_MAYBE_OUR_TABLE = rb"""(?m)(?:tool["' \t]*\.|[{,]|^)[ \t"']*flyte_core["' \t]*[=.\]]"""
+
 T = TypeVar("T")
 
 
@@ -323,7 +326,7 @@ def _table(path: Path) -> Mapping[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
         return None
     whole_file = path.name == "flyte_core.toml"
-    if not whole_file and b"flyte_core" not in content:  # spares most projects the import of a TOML parser
+    if not whole_file and (b"flyte_core" not in content or not re.search(_MAYBE_OUR_TABLE, content)):
         return None
     document = _parse_toml(path, content)
     table = document if whole_file else _tool_table(path, document)

@@ -47,6 +47,30 @@ def test_the_nearest_folder_with_settings_counts(tmp_path):
     assert load(cwd=inner).project.value == "inner"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool.flyte_core]\nproject='x'",
+        "[ tool . 'flyte_core' ]\nproject='x'",
+        "[tool]\nflyte_core.project = 'x'",
+        "[tool]\nother = 1\n  flyte_core = { project = 'x' }",
+        'tool = { a = 1, "flyte_core" = { project = "x" } }',
+        "tool.flyte_core.project = 'x'",
+    ],
+)
+def test_the_table_of_pyproject_may_be_written_in_every_way_toml_allows(tmp_path, text):
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert load(cwd=tmp_path).project.value == "x"
+
+
+def test_a_pyproject_that_only_names_the_package_is_not_parsed(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        '[project.entry-points."flyte_core.task_types"]\nsql = "flyte_core_sql.hooks"\n'
+        'dependencies = ["flyte_core"]\n= not toml'
+    )
+    assert load(cwd=tmp_path).project.source == "default"
+
+
 def test_flyte_core_toml_wins_over_pyproject_of_its_folder(tmp_path):
     (tmp_path / "pyproject.toml").write_text('[tool.flyte_core]\nproject = "pyproject"\n')
     (tmp_path / "flyte_core.toml").write_text('project = "own"\n')
@@ -174,7 +198,7 @@ def test_a_wrong_file_is_refused_with_its_path_and_key(tmp_path, text, part):
     assert part in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["tool = 1 # flyte_core", "[tool]\nflyte_core = 1"])
+@pytest.mark.parametrize("text", ["tool = 1\nflyte_core = 1", "[tool]\nflyte_core = 1"])
 def test_a_pyproject_whose_tables_are_none_is_refused(tmp_path, text):
     (tmp_path / "pyproject.toml").write_text(text)
     with pytest.raises(ConfigError, match="expected a table"):

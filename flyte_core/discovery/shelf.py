@@ -23,8 +23,8 @@ _ABSENT = -1
 class Shelf:
     """The distributions of one folder or archive.
 
-    The lists are kept flat, so that comparing two scans and reading one from disk is work for C: with 1,000 plugin
-    distributions a record object for each of them would cost more than the whole look-up may.
+    Everything is kept flat, so that comparing two scans and reading one from disk is work for C: with 1,000 plugin
+    distributions a record object or list for each of them would cost more than the whole look-up may.
 
     Args:
         path: the real path of the ``sys.path`` entry.
@@ -32,7 +32,7 @@ class Shelf:
         folders: names of the metadata folders, sorted.
         stamps: modification time and size of each folder's ``entry_points.txt``, one after the other, -1 where there is
             none; of an archive, its own two.
-        entries: by group and name, index into ``folders`` and value of each claim.
+        entries: by group and name one line for each claim: index into ``folders``, a space, and the value.
         versions: version by folder, where the folder's name does not tell it.
     """
 
@@ -40,19 +40,21 @@ class Shelf:
     archive: bool
     folders: list[str]
     stamps: list[int]
-    entries: dict[str, dict[str, list[tuple[int, str]]]]
+    entries: dict[str, dict[str, str]]
     versions: dict[str, str]
     _by_name: dict[str, list[int]] | None = attrs.field(default=None, init=False, eq=False)
 
     def claims(self, group: str, name: str) -> list[tuple[int, str]]:
         """Give folder index and value of each claim of a name."""
-        names = self.entries.get(group)
-        return names.get(name, []) if names is not None else []
+        lines = self.entries.get(group, {}).get(name)
+        return [_claim(line) for line in lines.split("\n")] if lines else []
 
     def add(self, index: int, entries: Iterable[tuple[str, str, str]]) -> None:
         """Add group, name and value of the entry points of one metadata folder."""
         for group, name, value in entries:
-            self.entries.setdefault(group, {}).setdefault(name, []).append((index, value))
+            names = self.entries.setdefault(group, {})
+            line = f"{index} {value}"
+            names[name] = f"{names[name]}\n{line}" if name in names else line
 
     def holding(self, distribution: str) -> list[int]:
         """Give the indexes of the metadata folders of a distribution; normally none or one."""
@@ -79,6 +81,11 @@ class Shelf:
         """Give the metadata folder's path, or the archive and the folder inside it."""
         folder = self.folders[index]
         return (self.path, folder) if self.archive else (os.path.join(self.path, folder), "")  # noqa: PTH118
+
+
+def _claim(line: str) -> tuple[int, str]:
+    index, _, value = line.partition(" ")
+    return int(index), value
 
 
 def look(path: str, prefix: str, recall: Callable[[str], Shelf | None]) -> tuple[Shelf, bool] | None:
@@ -146,8 +153,8 @@ def _unchanged(folders: list[str], stamps: list[int], known: Shelf) -> Iterator[
     before = {folder: known.stamps[2 * i : 2 * i + 2] for i, folder in enumerate(known.folders)}
     entries: dict[str, list[tuple[str, str, str]]] = {}
     for group, names in known.entries.items():
-        for name, claims in names.items():
-            for index, value in claims:
+        for name in names:
+            for index, value in known.claims(group, name):
                 entries.setdefault(known.folders[index], []).append((group, name, value))
     for i, folder in enumerate(folders):
         if before.get(folder) == stamps[2 * i : 2 * i + 2]:

@@ -413,7 +413,7 @@ def test_the_cache_is_json_after_its_checksum(site, tmp_path):
     site.install("my-plugin", {TASKS: {"sql": "x"}})
     PluginIndex(tmp_path / "cache", path=[str(site)]).names(TASKS)
     (file,) = cache_files(tmp_path / "cache")
-    assert json.loads(file.read_bytes().partition(b"\n")[2])["entries"] == {TASKS: {"sql": [[0, "x"]]}}
+    assert json.loads(file.read_bytes().partition(b"\n")[2])["entries"] == {TASKS: {"sql": "0 x"}}
 
 
 def test_many_threads_see_one_index(site, tmp_path):
