@@ -13,7 +13,7 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 from flyte_core._logging import logger
-from flyte_core.errors import InvalidValueError
+from flyte_core.errors import InvalidValueError, TypeTransformerFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,10 @@ __all__ = [
     "underlying",
     "version",
 ]
+
+
+_GROUP = "flyte_core.type_transformers"
+_PROTOCOL = "protocol."
 
 
 class _State:
@@ -173,40 +177,50 @@ def _wake(t: Any) -> TypeTransformer[Any]:
 
 
 def _by_plugin(t: Any) -> TypeTransformer[Any] | None:
-    """Ask the registry who claims this class or one of its bases, or a protocol it offers."""
+    """Ask the installed plugins who claims this class, one of its bases, or a protocol it offers."""
     owner = typing.get_origin(t) or t
     if not isinstance(owner, type) or not _may_be_claimed(owner):
         return None
-    for name in _claim_names(owner):
-        module = _claimant(name)
-        if module is not None:
-            return _take_over(owner, module)
+    from flyte_core.registry import TaskPluginRegistry
+
+    claimed = TaskPluginRegistry.index.names(_GROUP)
+    for name in _claims(owner, claimed):
+        return _take_over(owner, name, TaskPluginRegistry.load("transformer", name))
     return None
 
 
-def _claimant(name: str) -> Any:
-    from flyte_core.errors import PluginNotFoundError
-    from flyte_core.registry import TaskPluginRegistry
+def _claims(owner: type, claimed: list[str]) -> list[str]:
+    """The claimed names that fit a class, nearest first: ``package.Class`` along the MRO, then ``protocol.NAME``.
 
-    try:
-        return TaskPluginRegistry.load("transformer", name)
-    except PluginNotFoundError:
-        return None
+    ``protocol.NAME`` fits classes with an attribute ``__NAME__``, such as ``protocol.arrow_c_stream``.
+    """
+    bases = [base for base in owner.__mro__ if _may_be_claimed(base)]
+    names = [f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in bases]
+    protocols = [name for name in claimed if name.startswith(_PROTOCOL)]
+    return [
+        *(name for name in names if name in claimed),
+        *(name for name in protocols if hasattr(owner, f"__{name.removeprefix(_PROTOCOL)}__")),
+    ]
 
 
-def _take_over(owner: type, module: Any) -> TypeTransformer[Any] | None:
-    """Register what a plugin's module lists under ``TRANSFORMERS``, and look the class up again."""
+def _take_over(owner: type, name: str, module: Any) -> TypeTransformer[Any]:
+    """Register what a plugin's module lists under ``TRANSFORMERS``, and hold it to its claim.
+
+    Raises:
+        TypeTransformerFailedError: if none of them is for the class.
+    """
+    dunder = f"__{name.removeprefix(_PROTOCOL)}__" if name.startswith(_PROTOCOL) else None
     for item in getattr(module, "TRANSFORMERS", ()):
         transformer = item() if isinstance(item, type) else item
         register_additional(transformer, transformer.python_type, override=False)
-    return _by_registration(owner)
-
-
-def _claim_names(owner: type) -> list[str]:
-    bases = [base for base in owner.__mro__ if _may_be_claimed(base)]
-    names = [f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in bases]
-    protocols = sorted(name for name in dir(owner) if name.startswith("__") and name.endswith("__interface__"))
-    return [*names, *(f"protocol.{name}" for name in protocols)]
+        if dunder is not None and hasattr(transformer.python_type, dunder):
+            register_additional(transformer, owner, override=False)
+    found = _by_registration(owner)
+    if found is None:
+        raise TypeTransformerFailedError(
+            f"{getattr(module, '__name__', module)} claims {name!r}, but none of its TRANSFORMERS is for {owner!r}"
+        )
+    return found
 
 
 def _may_be_claimed(owner: type) -> bool:
