@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["ShelfStore"]
 
 #: Number of the file format; files with another number are read anew from the source.
-_FORMAT = 1
+_FORMAT = 2
 
 
 class ShelfStore:
@@ -43,12 +43,11 @@ class ShelfStore:
             if checksum != _checksum(body):  # cheaper than looking at every value, and misses nothing
                 return None
             document = json.loads(body)
-        except (OSError, ValueError):
+            if document["path"] != path:  # two paths with one checksum
+                return None
+            return Shelf(**{**document, "folders": document["folders"].split("/")})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        if document["path"] != path:
-            return None
-        document["folders"] = document["folders"].split("/")
-        return Shelf(**document)
 
     def save(self, shelf: Shelf) -> None:
         """Remember a shelf; does nothing when the folder cannot be written to."""

@@ -356,13 +356,23 @@ def test_a_distribution_that_was_removed_is_gone(site, tmp_path):
 def _with_checksum(body: bytes) -> bytes:
     import zlib
 
-    return f"1 {zlib.crc32(body):08x}\n".encode() + body
+    return f"2 {zlib.crc32(body):08x}\n".encode() + body
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff\xfe", b"[]", b"1 00000000\n{}", b'{"format":0}', _with_checksum(b"not json")],
-    ids=["empty", "cut", "binary", "list", "checksum", "old", "json"],
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        b"1 00000000\n{}",
+        b'{"format":0}',
+        _with_checksum(b"not json"),
+        _with_checksum(b"[]"),
+        _with_checksum(b'{"path": 1}'),
+    ],
+    ids=["empty", "cut", "binary", "list", "checksum", "old", "json", "another", "short"],
 )
 def test_a_corrupt_cache_is_rebuilt_silently(site, tmp_path, content, caplog):
     site.install("my-plugin", {TASKS: {"sql": "x"}})
