@@ -99,15 +99,15 @@ class Environment:
         """Add environments that are deployed along with this one; one that is there already is not added again.
 
         Raises:
-            InvalidTypeError: for something that is no environment.
-            InvalidValueError: for the environment itself.
+            TypeError: for something that is no environment.
+            ValueError: for the environment itself.
         """
-        owner = f"{type(self).__name__} {self.name!r}"
+        # The built-in classes themselves: callers of the reference compare the class's name here.
         for other in env:
             if not isinstance(other, Environment):
-                raise InvalidTypeError(owner, "depends_on", other, "environments")
+                raise TypeError(f"{self.name!r}.add_dependency(): expected environments, got {other!r}")
             if other is self or other.name == self.name:
-                raise InvalidValueError(owner, "depends_on", other.name, "other environments, not itself")
+                raise ValueError(f"{self.name!r}.add_dependency(): an environment cannot depend on itself")
         for other in env:
             if not any(known is other for known in self.depends_on):
                 self.depends_on.append(other)
@@ -357,7 +357,7 @@ class TaskEnvironment(Environment):
         for task in tasks:
             if not isinstance(task, TaskTemplate):
                 raise InvalidTypeError(owner, "tasks", task, "task templates")
-            if task.parent_env is not None and task.parent_env() is not None:
+            if task.parent_env_name is not None:
                 raise InvalidValueError(owner, "tasks", task.name, "tasks that belong to no environment yet")
         env = cls(name, image=_common_image(owner, tasks))
         for task in tasks:

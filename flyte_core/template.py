@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import inspect
 import weakref
@@ -270,6 +269,9 @@ class TaskTemplate(Generic[P, R, F]):
         """
         result: Awaitable[Any] = self.execute(*args, **kwargs)
         if self._call_as_synchronous and inspect.iscoroutine(result):
+            # Its import takes as long as all else that a declaration needs.
+            import asyncio
+
             return asyncio.run(result)
         return result
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from flyte_core.context import ctx, use_task_context
-from flyte_core.errors import TaskTimeoutError
+from flyte_core.errors import RuntimeUserError, TaskTimeoutError
 from flyte_core.models import timeout_from_request
 from flyte_core.registry import TaskPluginRegistry
 from flyte_core.runtime.threads import WorkerThreads
@@ -102,8 +102,8 @@ async def attempt(task: TaskTemplate[..., Any, Any], hooks: TaskHooks, kwargs: d
         work = _with_pre_and_post(task, hooks, lambda: hooks.execute(task, (), kwargs), (), kwargs)
     limit = time_limit(task)
     if limit is None:
-        return await work
-    inner = asyncio.ensure_future(_awaited(work))
+        return await _contained(work)
+    inner = asyncio.ensure_future(_contained(work))
     try:
         done, _ = await asyncio.wait({inner}, timeout=limit)
     except asyncio.CancelledError:
@@ -115,8 +115,12 @@ async def attempt(task: TaskTemplate[..., Any, Any], hooks: TaskHooks, kwargs: d
     return inner.result()
 
 
-async def _awaited(work: Any) -> Any:
-    return await work
+async def _contained(work: Awaitable[Any]) -> Any:
+    try:
+        return await work
+    except SystemExit as e:
+        # It would end the event loop, and with it every other task.
+        raise RuntimeUserError("SystemExit", f"the task's code raised SystemExit: {e}") from e
 
 
 async def _cancel(inner: asyncio.Future[Any]) -> None:

@@ -7,9 +7,10 @@ Here a thread that waits lets another take its place, and a thread whose task wa
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextvars
 import ctypes
-import queue
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,19 +41,21 @@ class _Job:
         self._lock = threading.Lock()
         self._thread: int | None = None
         self._cancelled = False
+        #: Whether the thread may still have an interruption pending.
+        self.interrupted = False
         self.future: asyncio.Future[Any] = loop.create_future()
 
-    def run(self) -> None:
-        """Call the function in the calling thread and hand over what it gave."""
+    def run(self) -> Callable[[], None] | None:
+        """Call the function in the calling thread; give what hands its result over, None when nobody waits."""
         with self._lock:
             if self._cancelled:
-                return
+                return None
             self._thread = threading.get_ident()
         result, error = None, None
         try:
             result = self._context.run(self._func)
         except _Interrupted:
-            return
+            return None
         except Exception as e:
             error = e
         except BaseException as e:
@@ -61,7 +64,7 @@ class _Job:
             error.__cause__ = e
         with self._lock:
             self._thread = None
-        self._deliver(result, error)
+        return functools.partial(self._deliver, result, error)
 
     def _deliver(self, result: Any, error: Exception | None) -> None:
         if isinstance(error, StopIteration):
@@ -89,13 +92,9 @@ class _Job:
             self._cancelled = True
             if self._thread is None:
                 return False
+            self.interrupted = True
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(_Interrupted))
             return True
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether the thread may still have an interruption pending."""
-        return self._cancelled
 
 
 class WorkerThreads:
@@ -114,12 +113,12 @@ class WorkerThreads:
 
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
         self._limit = limit
-        self._lock = threading.Lock()
-        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        self._idle = threading.Semaphore(0)
+        self._condition = threading.Condition()
+        # All under the condition: jobs nobody has taken, threads that will look for one, all threads, those that wait.
+        self._jobs: collections.deque[_Job] = collections.deque()
+        self._idle = 0
         self._threads = 0
         self._waiting = 0
-        self._made = 0
 
     async def run(self, func: Callable[[], Any]) -> Any:
         """Call ``func`` in a worker thread, with the context variables of the caller, and give its result.
@@ -138,52 +137,56 @@ class WorkerThreads:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Say that the calling worker thread waits for another task, so another thread may run meanwhile."""
-        with self._lock:
+        with self._condition:
             self._waiting += 1
-        if not self._jobs.empty():
             self._grow()
         try:
             yield
         finally:
-            with self._lock:
+            with self._condition:
                 self._waiting -= 1
 
     def _put(self, job: _Job) -> None:
-        self._jobs.put(job)
-        if not self._idle.acquire(blocking=False):
-            self._grow()
+        with self._condition:
+            self._jobs.append(job)
+            if self._idle >= len(self._jobs):
+                self._condition.notify()
+            else:
+                self._grow()
 
     def _grow(self) -> None:
-        with self._lock:
-            if self._threads >= self._limit + self._waiting:
-                return
+        """Start a thread if there is work for it and room; the condition is held."""
+        if len(self._jobs) > self._idle and self._threads < self._limit + self._waiting:
             self._threads += 1
-            self._made += 1
-            name = f"flyte_core-worker-{self._made}"
-        threading.Thread(target=self._work, name=name, daemon=True).start()
+            self._idle += 1
+            threading.Thread(target=self._work, name="flyte_core-worker", daemon=True).start()
+
+    def _next(self) -> _Job | None:
+        """Take a job; None when there was none for a while. The calling thread counts as idle until then."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._jobs, timeout=_IDLE_SECONDS)
+            self._idle -= 1
+            if self._jobs:
+                return self._jobs.popleft()
+            self._threads -= 1
+            return None
 
     def _work(self) -> None:
-        try:
-            while True:
-                try:
-                    job = self._jobs.get(block=False)
-                except queue.Empty:
-                    self._idle.release()
-                    try:
-                        job = self._jobs.get(timeout=_IDLE_SECONDS)
-                    except queue.Empty:
-                        if self._idle.acquire(blocking=False):
-                            return
-                        # Somebody has counted on this thread in the meantime: its job is on the way.
-                        job = self._jobs.get()
-                job.run()
+        while (job := self._next()) is not None:
+            try:
+                deliver = job.run()
                 if job.interrupted:
-                    # The interruption may still be pending, so this thread takes no other task's code.
-                    return
-        except _Interrupted:
+                    break
+                with self._condition:
+                    # Before the result is out, so that the next call finds this thread instead of starting one.
+                    self._idle += 1
+                if deliver is not None:
+                    deliver()
+            except _Interrupted:
+                break
+        else:
             return
-        finally:
-            with self._lock:
-                self._threads -= 1
-            if not self._jobs.empty():
-                self._grow()
+        # An interruption came, or may still come, so this thread takes no other task's code.
+        with self._condition:
+            self._threads -= 1
+            self._grow()

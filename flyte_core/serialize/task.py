@@ -129,11 +129,10 @@ def _serialize(
 def _shared(
     task: TaskTemplate[..., Any, Any], sctx: SerializationContext, *, with_container: bool
 ) -> task_definition_pb2.TaskSpec:
-    parent = task.parent_env() if task.parent_env is not None else None
     secrets = None if task.secrets is None else _secret_references(task.secrets)
     return _prototype(
         (sctx.project or "", sctx.domain or "", sctx.org or "", sctx.version),
-        parent.name if parent is not None else None,
+        task.parent_env_name,
         _image_uri(task, sctx) if with_container else None,
         task.resources,
         tuple(task.env_vars.items()) if task.env_vars else (),
@@ -343,6 +342,5 @@ def _fill_reusable(
         raise RuntimeUserError(
             "BadConfig", f"task {task.name!r}: reusable is a {type(task.reusable).__name__}; expected a ReusePolicy"
         )
-    parent = task.parent_env() if task.parent_env is not None else None
-    env_name = parent.name if parent is not None else task.name.split(".")[0]
+    env_name = task.parent_env_name or task.name.split(".")[0]
     make_reusable(template, task.reusable, sctx.code_bundle, env_name)
