@@ -1,0 +1,82 @@
+"""2,000 tasks: declared and serialized, serialized alone, or the same messages built by hand."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import programs
+import pyperf
+
+
+def main() -> None:
+    """Measure the part and the SDK that the command line names."""
+    runner = pyperf.Runner(add_cmdline_args=_forward)
+    runner.argparser.add_argument("--sdk", required=True)
+    runner.argparser.add_argument("--part", choices=tuple(PARTS), required=True)
+    args = runner.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        program = programs.load("many_tasks", args.sdk, Path(folder))
+        work = PARTS[args.part](program)
+
+        def measure(loops: int) -> float:
+            start = pyperf.perf_counter()
+            for _ in range(loops):
+                work()
+            return pyperf.perf_counter() - start
+
+        runner.bench_time_func(f"{args.sdk} {args.part}", measure, inner_loops=program.COUNT)
+
+
+def _declare_and_serialize(program: ModuleType) -> Callable[[], object]:
+    def work() -> None:
+        # The environment has to live while its tasks are serialized.
+        _env, tasks = program.declare()
+        program.serialize(tasks)
+
+    return work
+
+
+def _serialize(program: ModuleType) -> Callable[[], object]:
+    env, tasks = program.declare()
+
+    def work(_kept: object = env) -> None:
+        program.serialize(tasks)
+
+    return work
+
+
+def _by_hand(program: ModuleType) -> Callable[[], object]:
+    import by_hand
+
+    _env, tasks = program.declare()
+    _assert_same(program.serialize(tasks), by_hand.specs(program.COUNT))
+    return lambda: by_hand.specs(program.COUNT)
+
+
+def _assert_same(ours: list[object], theirs: list[object]) -> None:
+    """Refuse to compare the speed of different messages."""
+    for one, other in zip(ours, theirs, strict=True):
+        if _bytes(one) != _bytes(other):
+            raise SystemExit(f"the message built by hand is another one than flyte_core's:\n{other}\n---\n{one}")
+
+
+def _bytes(message: object) -> bytes:
+    return message.SerializeToString(deterministic=True)  # type: ignore[attr-defined, no-any-return]  # any message
+
+
+PARTS: dict[str, Callable[[ModuleType], Callable[[], object]]] = {
+    "declare-and-serialize": _declare_and_serialize,
+    "serialize": _serialize,
+    "by-hand": _by_hand,
+}
+
+
+def _forward(command: list[str], args: object) -> None:
+    command.extend(["--sdk", args.sdk, "--part", args.part])  # type: ignore[attr-defined]  # argparse's namespace
+
+
+if __name__ == "__main__":
+    main()

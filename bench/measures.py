@@ -1,0 +1,110 @@
+"""What is measured, how the two sides are got from the cases, and the budget of each measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runs import Case, Runs
+
+__all__ = ["MEASURES", "OURS", "REFERENCE", "Measure", "Outcome"]
+
+OURS = "flyte_core"
+REFERENCE = "flyte"
+
+_BOTH = (OURS, REFERENCE)
+_MILLISECOND = 1e-3
+
+Value = Callable[[Runs], float]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One row of the table.
+
+    Args:
+        name: what is measured.
+        ours: our value, in seconds or bytes.
+        other: what it is compared with; None for a measure that has a limit instead.
+        budget: the most that ours may be: a multiple of the other value, or the limit itself.
+        unit: ``s`` or ``B``.
+    """
+
+    name: str
+    ours: Value
+    other: Value | None
+    budget: float
+    unit: str = "s"
+
+    def outcome(self, runs: Runs) -> Outcome:
+        """Measure both sides, or take what was measured for another row."""
+        return Outcome(self, self.ours(runs), self.other(runs) if self.other is not None else None)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The values of one measure."""
+
+    measure: Measure
+    ours: float
+    other: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours as a multiple of the other; None where there is no other."""
+        return self.ours / self.other if self.other is not None else None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the budget holds."""
+        return (self.ours if self.ratio is None else self.ratio) <= self.measure.budget
+
+
+def _median(script: str, option: str, value: str, sdk: str, sdks: tuple[str, ...] = _BOTH) -> Value:
+    return lambda runs: runs.median(Case(script, option, value, sdks), sdk)
+
+
+def _process(program: str) -> tuple[Value, Value]:
+    return _median("process", "program", program, OURS), _median("process", "program", program, REFERENCE)
+
+
+def _beyond_the_interpreter(program: str) -> tuple[Value, Value]:
+    ours, other = _process(program)
+    our_start, other_start = _process("nothing")
+    return lambda runs: ours(runs) - our_start(runs), lambda runs: other(runs) - other_start(runs)
+
+
+def _memory(program: str) -> tuple[Value, Value]:
+    case = Case("process", "program", program, _BOTH)
+    return lambda runs: runs.memory(case, OURS), lambda runs: runs.memory(case, REFERENCE)
+
+
+def _many_tasks(part: str) -> tuple[Value, Value]:
+    return _median("many_tasks", "part", part, OURS), _median("many_tasks", "part", part, REFERENCE)
+
+
+def _of_ours(part: str) -> Value:
+    return _median("many_tasks", "part", part, OURS, (OURS,))
+
+
+def _nested_run(shape: str) -> tuple[Value, Value]:
+    return _median("nested_run", "shape", shape, OURS), _median("nested_run", "shape", shape, REFERENCE)
+
+
+def _look_up(state: str) -> Value:
+    return _median("lookup", "state", state, OURS, (OURS,))
+
+
+MEASURES = (
+    Measure("import the package, less the interpreter", *_beyond_the_interpreter("import_package"), 0.35),
+    Measure("fresh process to one declared task", *_process("declare"), 0.7),
+    Measure("fresh process to one serialized task", *_process("serialize"), 0.5),
+    Measure("import extend and each name, less the interpreter", *_beyond_the_interpreter("import_extend"), 0.35),
+    Measure("declare and serialize, each of 2,000 tasks", *_many_tasks("declare-and-serialize"), 0.4),
+    Measure("serialize alone, against building by hand", _of_ours("serialize"), _of_ours("by-hand"), 1.3),
+    Measure("local run, each of 1,000 nested tasks in turn", *_nested_run("sequential"), 0.25),
+    Measure("local run, each of 1,000 nested tasks at once", *_nested_run("gather"), 0.25),
+    Measure("look-up among 1,000 plugins, 0 imported, warm", _look_up("warm"), None, 5 * _MILLISECOND),
+    Measure("look-up among 1,000 plugins, 0 imported, cold", _look_up("cold"), None, 60 * _MILLISECOND),
+    Measure("memory of a process with the package", *_memory("import_package"), 0.6, "B"),
+)

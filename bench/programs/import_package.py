@@ -1,0 +1,3 @@
+"""Import the package and nothing else."""
+
+import flyte_core  # noqa: F401

@@ -1,0 +1,1 @@
+"""The bare interpreter, to be subtracted."""
