@@ -26,14 +26,12 @@ class Controller(Protocol):
     is a call of its function.
     """
 
-    def submit(
-        self, task: TaskTemplate[..., Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Awaitable[Any]:
+    def submit(self, task: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[Any]:
         """Run a task and give its outputs as Python values; nothing starts until the result is awaited."""
         ...
 
     def submit_sync(
-        self, task: TaskTemplate[..., Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, task: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> concurrent.futures.Future[Any]:
         """Start a task at once and give a future whose ``result()`` may be waited for on the calling thread."""
         ...

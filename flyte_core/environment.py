@@ -79,7 +79,8 @@ class Environment:
 
     def __attrs_post_init__(self) -> None:
         owner = f"{type(self).__name__} {self.name!r}"
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+        given: Any = self.name
+        if not isinstance(given, str) or not _NAME.fullmatch(given):
             raise InvalidValueError(
                 type(self).__name__, "name", self.name, "lower-case snake_case or kebab-case, such as my_env or my-env"
             )
@@ -89,7 +90,8 @@ class Environment:
         _check(owner, "resources", self.resources, (Resources,), "a Resources")
         _check(owner, "env_vars", self.env_vars, (dict,), "a dict of str by str")
         _check(owner, "pod_template", self.pod_template, (str, PodTemplate), "a name or a PodTemplate")
-        for name, value in (self.env_vars or {}).items():
+        variables: dict[Any, Any] = self.env_vars or {}
+        for name, value in variables.items():
             if not isinstance(name, str) or not isinstance(value, str):
                 raise InvalidTypeError(owner, f"env_vars[{name!r}]", type(value), "names and values of type str")
         for other in self.depends_on:
@@ -177,7 +179,7 @@ class TaskEnvironment(Environment):
     reusable: ReusePolicy | None = None
     plugin_config: Any = None
     queue: str | None = None
-    _tasks: dict[str, TaskTemplate[..., Any, Any]] = attrs.field(factory=dict, init=False, repr=False)
+    _tasks: dict[str, TaskTemplate] = attrs.field(factory=dict, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -270,7 +272,7 @@ class TaskEnvironment(Environment):
                 "None, because the environment is reusable",
             )
 
-        def declare(func: Callable[..., Any]) -> TaskTemplate[..., Any, Any]:
+        def declare(func: Callable[..., Any]) -> TaskTemplate:
             self._check_function(func)
             return self._add(
                 self._template_class()(
@@ -327,17 +329,17 @@ class TaskEnvironment(Environment):
             )
         return found
 
-    def _add(self, task: TaskTemplate[..., Any, Any]) -> TaskTemplate[..., Any, Any]:
+    def _add(self, task: TaskTemplate) -> TaskTemplate:
         self._tasks[task.name] = task
         return task
 
     @property
-    def tasks(self) -> dict[str, TaskTemplate[..., Any, Any]]:
+    def tasks(self) -> dict[str, TaskTemplate]:
         """The tasks declared so far, by full name, in the order of their declaration."""
         return self._tasks
 
     @classmethod
-    def from_task(cls, name: str, *tasks: TaskTemplate[..., Any, Any]) -> Self:
+    def from_task(cls, name: str, *tasks: TaskTemplate) -> Self:
         """Make an environment of tasks that were made by hand; its image is theirs.
 
         Args:
@@ -367,7 +369,7 @@ class TaskEnvironment(Environment):
         return env
 
 
-def _common_image(owner: str, tasks: Iterable[TaskTemplate[..., Any, Any]]) -> str | Image:
+def _common_image(owner: str, tasks: Iterable[TaskTemplate]) -> str | Image:
     images: list[str | Image] = []
     for task in tasks:
         if task.image is not None and task.image not in images:

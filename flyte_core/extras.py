@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__: list[str] = ["ContainerTask"]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    ContainerTask: Any
+
+__all__ = ["ContainerTask"]
 
 #: Name here, and the task type whose owner provides the class.
 _TASK_TYPES = {"ContainerTask": "raw-container"}

@@ -7,10 +7,10 @@ import inspect
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal
 
 import attrs
-from typing_extensions import ParamSpec
+from typing_extensions import ParamSpec, TypeVar
 
 from flyte_core._dataclass_facade import DataclassFields, DataclassParams
 from flyte_core.context import current_controller
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
 
 __all__ = ["PYTHON_TASK_TYPE", "TaskTemplate"]
 
-P = ParamSpec("P")
-R = TypeVar("R")
-F = TypeVar("F", bound=Callable[..., Any])
+# With defaults, so that a bare TaskTemplate in an annotation means any task.
+P = ParamSpec("P", default=...)
+R = TypeVar("R", default=Any)
+F = TypeVar("F", bound=Callable[..., Any], default=Any)
 
 #: The task type of plain function tasks.
 PYTHON_TASK_TYPE = "python"
@@ -127,7 +128,7 @@ class TaskTemplate(Generic[P, R, F]):
     # attrs would call the argument "call_as_synchronous"; published plugins give it with the underscore.
     _call_as_synchronous: bool = attrs.field(default=False, alias="_call_as_synchronous")
 
-    #: Whether ``execute`` itself asks for ``pre`` and ``post`` (through `flyte_core.runtime.around`); if not, the runner
+    #: Whether ``execute`` itself asks for ``pre`` and ``post``, through `flyte_core.runtime.around`; if not, the runner
     #: asks for them round ``execute``.
     runs_pre_and_post: ClassVar[bool] = False
 
@@ -340,7 +341,7 @@ class TaskTemplate(Generic[P, R, F]):
             "queue": queue,
             "interruptible": interruptible,
         }
-        changes = {name: value for name, value in given.items() if value is not None}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         self._check_override(changes, kwargs)
         changes.update(kwargs)
         if changes.get("reusable") == "off":

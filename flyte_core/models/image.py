@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import field, frozen
 
@@ -81,7 +81,7 @@ class Image:
     # Fixed tag of an image that is published for everybody; no definition but that one carries it.
     preset_tag: str | None = None
 
-    def __init__(self, *args: object, **fields: object) -> NoReturn:
+    def __init__(self, *args: object, **fields: object) -> None:
         raise InvalidTypeError("Image", "Image()", args or fields, "Image.from_debian_base() or Image.from_base()")
 
     @classmethod

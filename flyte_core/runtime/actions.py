@@ -37,9 +37,7 @@ async def call(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
     return await result if inspect.isawaitable(result) else result
 
 
-async def around(
-    task: TaskTemplate[..., Any, Any], func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+async def around(task: TaskTemplate, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run a function with the task's ``pre`` before it and its ``post`` after it.
 
     For the ``execute`` of templates that set ``runs_pre_and_post``; all others get both from the runner.
@@ -61,7 +59,7 @@ async def around(
 
 
 async def _with_pre_and_post(
-    task: TaskTemplate[..., Any, Any],
+    task: TaskTemplate,
     hooks: TaskHooks,
     work: Callable[[], Any],
     args: tuple[Any, ...],
@@ -75,7 +73,7 @@ async def _with_pre_and_post(
     return await _work_and_post(task, hooks, work)
 
 
-async def _work_and_post(task: TaskTemplate[..., Any, Any], hooks: TaskHooks, work: Callable[[], Any]) -> Any:
+async def _work_and_post(task: TaskTemplate, hooks: TaskHooks, work: Callable[[], Any]) -> Any:
     result = await work()
     if not hooks.has_post:
         return result
@@ -83,14 +81,14 @@ async def _work_and_post(task: TaskTemplate[..., Any, Any], hooks: TaskHooks, wo
     return result if replaced is None else replaced
 
 
-def time_limit(task: TaskTemplate[..., Any, Any]) -> float | None:
+def time_limit(task: TaskTemplate) -> float | None:
     """Give the seconds that one attempt of the task may take; None for no limit."""
     if not task.timeout:
         return None
     return timeout_from_request(task.timeout).runtime.total_seconds() or None
 
 
-async def attempt(task: TaskTemplate[..., Any, Any], hooks: TaskHooks, kwargs: dict[str, Any]) -> Any:
+async def attempt(task: TaskTemplate, hooks: TaskHooks, kwargs: dict[str, Any]) -> Any:
     """Execute a task once.
 
     Raises:

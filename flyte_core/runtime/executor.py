@@ -93,9 +93,7 @@ class Executor(Protocol):
         'hello you'
     """
 
-    async def submit(
-        self, task: TaskTemplate[..., Any, Any], inputs: Mapping[str, Any], options: RunOptions
-    ) -> RunHandle:
+    async def submit(self, task: TaskTemplate, inputs: Mapping[str, Any], options: RunOptions) -> RunHandle:
         """Start a run of ``task`` and give its handle; the run goes on by itself."""
         ...
 

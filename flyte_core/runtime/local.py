@@ -10,7 +10,7 @@ import functools
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
@@ -57,7 +57,7 @@ _KEPT_EVENTS = 10_000
 class _Action:
     """One call of one task while it goes on."""
 
-    task: TaskTemplate[..., Any, Any]
+    task: TaskTemplate
     context: TaskContext
     parent: _Action | None
     # How many equal calls this action has made, so that each gets a name of its own.
@@ -102,7 +102,7 @@ class LocalController:
 
     # ---- the Controller protocol ---------------------------------------------------------------------
 
-    async def submit(self, task: TaskTemplate[..., Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def submit(self, task: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a task as a child of the calling one."""
         if task.ref:
             raise ReferenceTaskError(f"task {task.name!r} is a reference to a task on a cluster; it cannot run locally")
@@ -112,7 +112,7 @@ class LocalController:
         return await run(task, inputs)
 
     def submit_sync(
-        self, task: TaskTemplate[..., Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, task: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> concurrent.futures.Future[Any]:
         """Start a task as a child of the calling one, and give a future to wait for."""
         future = _SyncFuture(self._threads)
@@ -142,7 +142,7 @@ class LocalController:
 
     # ---- one action -------------------------------------------------------------------------------------
 
-    async def run_root(self, task: TaskTemplate[..., Any, Any], inputs: Mapping[str, Any]) -> Any:
+    async def run_root(self, task: TaskTemplate, inputs: Mapping[str, Any]) -> Any:
         """Run the first task of the run."""
         tokens = (current_registry.set(self.registry), current_threads.set(self._threads))
         try:
@@ -153,7 +153,7 @@ class LocalController:
             current_registry.reset(tokens[0])
             self._results.close()
 
-    async def _run_task(self, hooks: TaskHooks, task: TaskTemplate[..., Any, Any], inputs: Mapping[str, Any]) -> Any:
+    async def _run_task(self, hooks: TaskHooks, task: TaskTemplate, inputs: Mapping[str, Any]) -> Any:
         """Round one action: the core's implementation of the hook ``run_task``."""
         codec = interface_codec(task.native_interface)
         limit = task.max_inline_io_bytes
@@ -204,7 +204,7 @@ class LocalController:
             await asyncio.sleep(_backoff_seconds(retries, number))
         raise AssertionError("the last attempt returns or raises")
 
-    def _new_action(self, task: TaskTemplate[..., Any, Any], inputs: bytes) -> _Action:
+    def _new_action(self, task: TaskTemplate, inputs: bytes) -> _Action:
         parent = _current_action.get()
         if parent is None:
             return _Action(task, self._root_context(), None)
@@ -320,9 +320,7 @@ class LocalExecutor:
     def __init__(self) -> None:
         self._runs: dict[str, _LocalRun] = {}
 
-    async def submit(
-        self, task: TaskTemplate[..., Any, Any], inputs: Mapping[str, Any], options: RunOptions
-    ) -> RunHandle:
+    async def submit(self, task: TaskTemplate, inputs: Mapping[str, Any], options: RunOptions) -> RunHandle:
         """Start a run in the running event loop."""
         name = options.name or f"r{generate_random_name().replace('-', '')[:19]}"
         base = options.run_base_dir or str(Path(tempfile.gettempdir()) / "flyte_core" / "runs" / name)

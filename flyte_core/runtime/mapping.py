@@ -18,7 +18,7 @@ from flyte_core.template import TaskTemplate
 
 __all__ = ["map"]
 
-_Task = TaskTemplate[..., Any, Any]
+_Task = TaskTemplate
 
 
 class _Call:
@@ -123,7 +123,7 @@ class _Map:
 map = _Map()
 
 
-def _checked(func: _Task | functools.partial[Any], concurrency: int) -> _Call:
+def _checked(func: _Task | functools.partial[Any], concurrency: Any) -> _Call:
     call = _Call(func)
     if not isinstance(concurrency, int) or concurrency < 0:
         raise InvalidValueError(
@@ -163,7 +163,8 @@ def _results(
                 if not return_exceptions:
                     raise
                 result = e
-            start(1 if concurrency else 0) if concurrency else None
+            if concurrency:
+                start(1)
             yield result
     finally:
         for future in waiting:

@@ -44,7 +44,7 @@ class RunResults:
             store.close()
 
     async def lookup_or_run(
-        self, task: TaskTemplate[..., Any, Any], inputs: common_pb2.Inputs, run: Callable[[], Awaitable[Any]]
+        self, task: TaskTemplate, inputs: common_pb2.Inputs, run: Callable[[], Awaitable[Any]]
     ) -> tuple[Any, bool]:
         """Give the outputs of a task, from the cache where its policy allows.
 
@@ -78,7 +78,7 @@ class RunResults:
             mine.set_result(None)
 
     async def _cached(
-        self, task: TaskTemplate[..., Any, Any], policy: Cache, key: str, run: Callable[[], Awaitable[Any]]
+        self, task: TaskTemplate, policy: Cache, key: str, run: Callable[[], Awaitable[Any]]
     ) -> tuple[Any, bool]:
         from flyteidl2.task import common_pb2
 
@@ -101,7 +101,7 @@ class RunResults:
                 self._store = ResultCache()
             return self._store
 
-    def _key(self, task: TaskTemplate[..., Any, Any], policy: Cache, inputs: common_pb2.Inputs) -> str:
+    def _key(self, task: TaskTemplate, policy: Cache, inputs: common_pb2.Inputs) -> str:
         from flyte_core.runtime.cache import cache_key
         from flyte_core.types.convert import typed_interface
 
@@ -118,7 +118,7 @@ class RunResults:
             ignored=ignored,
         )
 
-    def _version(self, task: TaskTemplate[..., Any, Any], policy: Cache) -> str:
+    def _version(self, task: TaskTemplate, policy: Cache) -> str:
         kept = self._versions.get(id(task))
         if kept is None or kept[0] is not task:
             func = getattr(task, "func", None)

@@ -1,6 +1,6 @@
 """Daemon threads that run the synchronous code of tasks, as many as it takes to keep going.
 
-A synchronous task blocks its thread while it waits for a task that it called, so a pool of a fixed size would dead-lock.
+A synchronous task blocks its thread while it waits for a task that it called, so a pool of a fixed size could lock up.
 Here a thread that waits lets another take its place, and a thread whose task was cancelled is interrupted.
 """
 

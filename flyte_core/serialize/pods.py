@@ -21,7 +21,8 @@ __all__ = ["k8s_pod", "pod_spec_from_resources"]
 
 
 def _resource_name(entry: tasks_pb2.Resources.ResourceEntry) -> str:
-    return tasks_pb2.Resources.ResourceName.Name(entry.name).lower().replace("_", "-")
+    name: str = tasks_pb2.Resources.ResourceName.Name(entry.name)
+    return name.lower().replace("_", "-")
 
 
 def _fill_primary(primary: dict[str, Any], container: tasks_pb2.Container) -> None:

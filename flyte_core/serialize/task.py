@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from flyteidl2.core import identifier_pb2, security_pb2, tasks_pb2
 from flyteidl2.task import task_definition_pb2
@@ -50,11 +50,11 @@ MAX_NAME_LENGTH = 63
 _RUNTIME_FLAVOR = "python"
 
 #: Group, key and environment variable: all of a secret that goes on the wire.
-_SecretReference = tuple[Union[str, None], str, Union[str, None]]
+_SecretReference = tuple[str | None, str, str | None]
 
 
 def task_spec(
-    task: TaskTemplate[..., Any, Any], sctx: SerializationContext, *, registry: Registry | None = None
+    task: TaskTemplate, sctx: SerializationContext, *, registry: Registry | None = None
 ) -> task_definition_pb2.TaskSpec:
     """Serialize one task.
 
@@ -89,16 +89,14 @@ def task_spec(
         raise InvalidTypeError("task_spec()", "sctx", sctx, "a SerializationContext")
     hooks = (registry if registry is not None else TaskPluginRegistry).hooks_for(task)
 
-    def serialize(task: TaskTemplate[..., Any, Any], sctx: SerializationContext) -> task_definition_pb2.TaskSpec:
+    def serialize(task: TaskTemplate, sctx: SerializationContext) -> task_definition_pb2.TaskSpec:
         return _serialize(task, sctx, hooks)
 
     spec: task_definition_pb2.TaskSpec = hooks.wrap("serialize_task", serialize)(task, sctx)
     return spec
 
 
-def _serialize(
-    task: TaskTemplate[..., Any, Any], sctx: SerializationContext, hooks: TaskHooks
-) -> task_definition_pb2.TaskSpec:
+def _serialize(task: TaskTemplate, sctx: SerializationContext, hooks: TaskHooks) -> task_definition_pb2.TaskSpec:
     sql = hooks.sql(task, sctx)
     spec = task_definition_pb2.TaskSpec()
     spec.CopyFrom(_shared(task, sctx, with_container=sql is None and task.image is not None))
@@ -126,9 +124,7 @@ def _serialize(
 # ---- what tasks share ------------------------------------------------------------------------------------
 
 
-def _shared(
-    task: TaskTemplate[..., Any, Any], sctx: SerializationContext, *, with_container: bool
-) -> task_definition_pb2.TaskSpec:
+def _shared(task: TaskTemplate, sctx: SerializationContext, *, with_container: bool) -> task_definition_pb2.TaskSpec:
     secrets = None if task.secrets is None else _secret_references(task.secrets)
     return _prototype(
         (sctx.project or "", sctx.domain or "", sctx.org or "", sctx.version),
@@ -196,7 +192,7 @@ def _reference(secret: Secret) -> _SecretReference:
     return secret.group, secret.key, secret.as_env_var
 
 
-def _image_uri(task: TaskTemplate[..., Any, Any], sctx: SerializationContext) -> str:
+def _image_uri(task: TaskTemplate, sctx: SerializationContext) -> str:
     """Find the image in the image cache by the task's environment, or name it by its definition."""
     env_name, image = task.parent_env_name, task.image
     if env_name is None:
@@ -206,7 +202,8 @@ def _image_uri(task: TaskTemplate[..., Any, Any], sctx: SerializationContext) ->
             f"TaskEnvironment.from_task({task.name.replace('.', '-')!r}, task)",
         )
     if sctx.image_cache is None:
-        assert isinstance(image, Image)
+        if not isinstance(image, Image):
+            raise RuntimeSystemError("BadConfig", f"task {task.name!r}: its image is {image!r}; expected an Image")
         return image.uri
     uri: str | None = sctx.image_cache.image_lookup.get(env_name)
     if uri is None:
@@ -222,9 +219,7 @@ def _image_uri(task: TaskTemplate[..., Any, Any], sctx: SerializationContext) ->
 # ---- what belongs to one task ----------------------------------------------------------------------------
 
 
-def _fill_metadata(
-    metadata: tasks_pb2.TaskMetadata, task: TaskTemplate[..., Any, Any], sctx: SerializationContext
-) -> None:
+def _fill_metadata(metadata: tasks_pb2.TaskMetadata, task: TaskTemplate, sctx: SerializationContext) -> None:
     retries = task.retries
     # Assigning to a sub-message makes it present even when all its fields are at their defaults.
     metadata.retries.retries = retries.count if isinstance(retries, RetryStrategy) else retries
@@ -240,9 +235,7 @@ def _fill_metadata(
         _fill_cache(metadata, task, cache, sctx)
 
 
-def _fill_cache(
-    metadata: tasks_pb2.TaskMetadata, task: TaskTemplate[..., Any, Any], cache: Cache, sctx: SerializationContext
-) -> None:
+def _fill_cache(metadata: tasks_pb2.TaskMetadata, task: TaskTemplate, cache: Cache, sctx: SerializationContext) -> None:
     metadata.discoverable = True
     metadata.cache_serializable = cache.serialize
     metadata.cache_ignore_input_vars.extend(cache.get_ignored_inputs())
@@ -255,7 +248,7 @@ def _fill_cache(
 
 
 def _fill_container(
-    template: tasks_pb2.TaskTemplate, task: TaskTemplate[..., Any, Any], sctx: SerializationContext, hooks: TaskHooks
+    template: tasks_pb2.TaskTemplate, task: TaskTemplate, sctx: SerializationContext, hooks: TaskHooks
 ) -> None:
     container = template.container
     args = hooks.container_args(task, sctx)
@@ -283,7 +276,7 @@ def _fill_container(
         template.config[PRIMARY_CONTAINER_NAME_FIELD] = task.pod_template.primary_container_name
 
 
-def _fill_sql(template: tasks_pb2.TaskTemplate, task: TaskTemplate[..., Any, Any], sql: object) -> None:
+def _fill_sql(template: tasks_pb2.TaskTemplate, task: TaskTemplate, sql: object) -> None:
     if isinstance(sql, str):
         template.sql.statement = sql
     elif isinstance(sql, tasks_pb2.Sql):
@@ -294,7 +287,7 @@ def _fill_sql(template: tasks_pb2.TaskTemplate, task: TaskTemplate[..., Any, Any
         )
 
 
-def _fill_config(template: tasks_pb2.TaskTemplate, task: TaskTemplate[..., Any, Any], config: object) -> None:
+def _fill_config(template: tasks_pb2.TaskTemplate, task: TaskTemplate, config: object) -> None:
     if not config:
         return
     try:
@@ -305,7 +298,7 @@ def _fill_config(template: tasks_pb2.TaskTemplate, task: TaskTemplate[..., Any, 
         ) from e
 
 
-def _fill_custom(template: tasks_pb2.TaskTemplate, task: TaskTemplate[..., Any, Any], custom: object) -> None:
+def _fill_custom(template: tasks_pb2.TaskTemplate, task: TaskTemplate, custom: object) -> None:
     if custom is None:
         return
     if isinstance(custom, Message):
@@ -335,9 +328,7 @@ def _as_json(value: Any) -> Any:
     return value
 
 
-def _fill_reusable(
-    template: tasks_pb2.TaskTemplate, task: TaskTemplate[..., Any, Any], sctx: SerializationContext
-) -> None:
+def _fill_reusable(template: tasks_pb2.TaskTemplate, task: TaskTemplate, sctx: SerializationContext) -> None:
     if not isinstance(task.reusable, ReusePolicy):
         raise RuntimeUserError(
             "BadConfig", f"task {task.name!r}: reusable is a {type(task.reusable).__name__}; expected a ReusePolicy"

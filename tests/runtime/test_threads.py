@@ -126,6 +126,7 @@ def test_a_call_cancelled_before_it_starts_never_runs():
         second = asyncio.ensure_future(threads.run(lambda: ran.append(1)))
         await asyncio.sleep(0.01)
         second.cancel()
+        await asyncio.wait({second})
         gate.set()
         await first
         await threads.run(lambda: None)

@@ -5,7 +5,7 @@ Flags and their order are those of the Flyte SDK's own entry point, so that a cl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte_core.errors import RuntimeSystemError
 from flyte_core_python.resolver import RESOLVER_PATH, loader_args
@@ -34,7 +34,7 @@ _PLACES = (
 )
 
 
-def runtime_args(task: TaskTemplate[..., Any, Any], sctx: SerializationContext) -> list[str]:
+def runtime_args(task: TaskTemplate, sctx: SerializationContext) -> list[str]:
     """Give the arguments of the container of a function task.
 
     Args:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flyte_core.extend import hookimpl
 from flyte_core_python.template import AsyncFunctionTaskTemplate
 
@@ -11,6 +9,6 @@ flyte_core_api = ">=1.0,<2"
 
 
 @hookimpl
-def task_template_class(task_type: str) -> type[AsyncFunctionTaskTemplate[..., Any, Any]]:
+def task_template_class(task_type: str) -> type[AsyncFunctionTaskTemplate]:
     """Name the class of function tasks."""
     return AsyncFunctionTaskTemplate

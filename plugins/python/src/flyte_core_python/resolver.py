@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from flyte_core.errors import ModuleLoadError
 from flyte_core.extend import TaskTemplate
@@ -22,7 +21,7 @@ RESOLVER_PATH = "flyte_core_python.resolver.DefaultTaskResolver"
 _MODULE, _INSTANCE = "mod", "instance"
 
 
-def loader_args(task: TaskTemplate[..., Any, Any], root_dir: Path) -> list[str]:
+def loader_args(task: TaskTemplate, root_dir: Path) -> list[str]:
     """Give the words by which `DefaultTaskResolver.load_task` finds the task.
 
     Args:
@@ -74,11 +73,11 @@ class DefaultTaskResolver:
         """Where this class is imported from."""
         return RESOLVER_PATH
 
-    def loader_args(self, task: TaskTemplate[..., Any, Any], root_dir: Path) -> list[str]:
+    def loader_args(self, task: TaskTemplate, root_dir: Path) -> list[str]:
         """Give the words by which `load_task` finds the task."""
         return loader_args(task, root_dir)
 
-    def load_task(self, loader_args: Sequence[str]) -> TaskTemplate[..., Any, Any]:
+    def load_task(self, loader_args: Sequence[str]) -> TaskTemplate:
         """Import the module and give the task.
 
         The name is the function's. Where the task stands under another name, as one made by hand does, the template

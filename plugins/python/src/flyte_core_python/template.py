@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
-from typing_extensions import ParamSpec
+from typing_extensions import ParamSpec, TypeVar
 
 from flyte_core.extend import TaskTemplate
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncFunctionTaskTemplate"]
 
-P = ParamSpec("P")
-R = TypeVar("R")
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P", default=...)
+R = TypeVar("R", default=Any)
+F = TypeVar("F", bound=Callable[..., Any], default=Any)
 
 
 @attrs.define(kw_only=True, slots=False, eq=False)
