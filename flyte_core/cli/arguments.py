@@ -80,7 +80,12 @@ def inputs_of(task: Task) -> list[Input]:
     interface = task.native_interface
     descriptions = interface.docstring.input_descriptions if interface.docstring is not None else {}
     return [
-        Input(name=name, type=python_type, default=default, description=descriptions.get(name))
+        Input(
+            name=name,
+            type=Any if python_type is _EMPTY else python_type,
+            default=default,
+            description=descriptions.get(name),
+        )
         for name, (python_type, default) in interface.inputs.items()
     ]
 

@@ -138,7 +138,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
     for row in rows:
         made.add_row(*(Text(printable(str(cell))) for cell in row))
     text = render(made)
-    return f"{styled(title, bold=True)}\n{text}" if title else text
+    heading = styled(title, bold=True) if title and colourful(sys.stdout) else title
+    return f"{heading}\n{text}" if heading else text
 
 
 def _is_number(value: object) -> bool:

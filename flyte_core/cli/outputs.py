@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,18 @@ def jsonable(task: Task, outputs: Mapping[str, Any]) -> dict[str, Any]:
     from flyte_core.types.text import to_jsonable
 
     types = task.native_interface.outputs
-    return {name: to_jsonable(value, types[name]) for name, value in outputs.items()}
+    return {name: _finite(to_jsonable(value, types[name])) for name, value in outputs.items()}
+
+
+def _finite(value: Any) -> Any:
+    """Write floats that JSON does not have as ``NaN``, ``Infinity`` and ``-Infinity`` in quotes, as protobuf does."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
 
 
 def readable(outputs: Mapping[str, Any]) -> str:

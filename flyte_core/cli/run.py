@@ -28,6 +28,9 @@ The options below can stand anywhere. After TASK, an input of the same name come
 the command's own.
 """
 
+#: Where a context keeps the command's own options before FILE, and FILE with all words after it.
+_FRONT, _WORDS = f"{__name__}.front", f"{__name__}.words"
+
 
 class _RunCommand(click.Command):
     """A command whose words after its own options depend on the file that they name."""
@@ -39,12 +42,13 @@ class _RunCommand(click.Command):
                 rest.pop(0)
             elif rest and rest[0].startswith("-"):
                 super().parse_args(ctx, [*front, rest[0]])
-            left = super().parse_args(ctx, front)
+            # click empties the list that it is given.
+            left = super().parse_args(ctx, list(front))
         except click.UsageError as error:
             if "--json" in front:
                 exit_with(Failure(error.format_message()), as_json=True)
             raise
-        ctx.meta["front"], ctx.meta["words"] = front, rest
+        ctx.meta[_FRONT], ctx.meta[_WORDS] = front, rest
         return left
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
@@ -76,7 +80,7 @@ def _option(*names: str, **more: Any) -> Callable[[Callable[..., None]], Callabl
 @click.pass_context
 def command(ctx: click.Context, /, **choices: Any) -> None:
     """Run a task of a file."""
-    words: list[str] = ctx.meta["words"]
+    words: list[str] = ctx.meta[_WORDS]
     # Until the task is known, nobody can say whether a later --json is ours or an input.
     state = _State(ctx, as_json=choices["as_json"] or "--json" in words, debug=choices["debug"] or "--debug" in words)
     try:
@@ -114,7 +118,7 @@ class _State:
         leading += f" {rest[0]}"
         arguments = read_arguments(inputs_of(task), rest[1:], self.own)
         if arguments.help:
-            out(task_help(task, leading, self.options()))
+            out(task_help(task, leading, self.options(task)))
             return
         self.run(task, arguments, middle, leading)
 
@@ -134,7 +138,7 @@ class _State:
 
     def choices(self, late: list[str], arguments: Arguments, leading: str) -> dict[str, Any]:
         """Give the values of the command's own options, wherever they stood."""
-        words = [*self.ctx.meta["front"], *late]
+        words = [*self.ctx.meta[_FRONT], *late]
         try:
             with self.ctx.command.make_context(self.ctx.info_name, words, parent=self.ctx.parent) as ctx:
                 return ctx.params
@@ -154,8 +158,14 @@ class _State:
             hint=f"Try '{leading} --help' for its inputs.",
         )
 
-    def options(self) -> list[tuple[str, str]]:
-        records = [param.get_help_record(self.ctx) for param in self.ctx.command.get_params(self.ctx)]
+    def options(self, task: Task) -> list[tuple[str, str]]:
+        """Describe the command's own options that can stand after the task."""
+        taken = {one.option for one in inputs_of(task)}
+        records = [
+            param.get_help_record(self.ctx)
+            for param in self.ctx.command.get_params(self.ctx)
+            if not taken.intersection(param.opts)
+        ]
         return [record for record in records if record is not None]
 
     @contextlib.contextmanager

@@ -75,7 +75,7 @@ def _is_framework(filename: str) -> bool:
 def _framework_folders() -> tuple[str, ...]:
     standard = Path(os.__file__).parent
     ours = Path(__file__).parent.parent
-    folders = [ours, standard / "asyncio", standard / "concurrent" / "futures"]
+    folders = [ours, standard / "asyncio", standard / "concurrent" / "futures", standard / "importlib"]
     for package in ("click", "flyte_core_python"):
         spec = importlib.util.find_spec(package)
         folders += map(Path, (spec.submodule_search_locations if spec else None) or ())

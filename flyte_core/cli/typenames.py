@@ -43,7 +43,7 @@ def type_name(python_type: Any, *, example: bool = False) -> str:
 
 
 def _name(python_type: Any) -> str:
-    if python_type is inspect.Parameter.empty or python_type is Any:
+    if python_type is Any or python_type is inspect.Parameter.empty:
         return "any"
     if python_type is None or python_type is type(None):
         return "None"

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from flyte_core.cli.tracebacks import format_error, user_traceback
+from flyte_core.models import Resources
+
+
+def failing():
+    return int("x")
+
+
+def caught(function):
+    with pytest.raises(Exception) as error:
+        function()
+    return error.value
+
+
+def test_the_users_frames_stay():
+    text = format_error(caught(failing))
+    assert "in failing" in text
+    assert text.endswith("ValueError: invalid literal for int() with base 10: 'x'\n")
+
+
+def test_the_frameworks_frames_are_left_out_unless_asked_for():
+    error = caught(lambda: Resources(cpu="1x"))
+    assert "flyte_core/models" not in format_error(error).replace("\\", "/")
+    assert "flyte_core/models" in format_error(error, whole=True).replace("\\", "/")
+
+
+def test_errors_that_it_was_raised_from_are_there_with_the_users_frames():
+    def chained():
+        try:
+            Resources(cpu="1x")
+        except ValueError as error:
+            raise LookupError("outer") from error
+
+    text = format_error(caught(chained))
+    assert "direct cause" in text
+    assert "in chained" in text
+    assert "flyte_core/models" not in text.replace("\\", "/")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="groups of errors exist from Python 3.11 on")
+def test_the_members_of_a_group_are_trimmed_too():
+    group = ExceptionGroup("all", [caught(lambda: Resources(cpu="1x"))])  # noqa: F821 - newer than 3.10
+    assert "flyte_core/models" not in format_error(group).replace("\\", "/")
+
+
+def test_an_error_without_frames_of_the_user_has_no_traceback():
+    assert user_traceback(ValueError("never raised")) is None
+    assert user_traceback(None) is None
+    assert user_traceback(caught(failing)) is not None
