@@ -66,7 +66,7 @@ def dataset_type(python_type: Any) -> StructuredDatasetType:
             found.format = annotation
         elif isinstance(annotation, dict) or hasattr(annotation, "__annotations__"):
             _once(found.columns, "columns", annotation)
-            columns = annotation if isinstance(annotation, dict) else annotation.__annotations__
+            columns = annotation if isinstance(annotation, dict) else _hints(annotation)
             for name, column in _flat(columns):
                 found.columns.add(name=name, literal_type=_column_type(column))
         elif _is_arrow_schema(annotation):
@@ -97,10 +97,17 @@ def _flat(columns: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 def _fields(column: Any) -> dict[str, Any] | None:
     if hasattr(column, "__dataclass_fields__"):
-        return {name: field.type for name, field in column.__dataclass_fields__.items()}
+        return _hints(column)
     if hasattr(column, "model_fields"):
         return {name: field.annotation for name, field in column.model_fields.items()}
     return None
+
+
+def _hints(columns: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(columns)
+    except NameError as error:
+        raise TypeTransformerFailedError(f"a column of {type_name(columns)} has no type: {error}") from error
 
 
 def _column_type(column: Any) -> LiteralType:

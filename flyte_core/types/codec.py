@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import typing
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flyteidl2.core.literals_pb2 import Literal
@@ -162,7 +163,7 @@ async def in_order(
     names = iter(steps)
     for start in range(0, len(items), _BATCH):
         batch = await asyncio.gather(*map(convert, items[start : start + _BATCH]), return_exceptions=True)
-        for step, result in zip(names, batch):  # noqa: B905 - names is as long as all batches together
+        for result, step in zip(batch, islice(names, len(batch)), strict=True):
             if isinstance(result, TypeTransformerFailedError):
                 raise under(result, step) from result
             if isinstance(result, BaseException):

@@ -27,31 +27,10 @@ def schema_of(t: Any) -> dict[str, Any] | None:
     from mashumaro.jsonschema import build_json_schema
 
     try:
-        return typing.cast("dict[str, Any]", build_json_schema(_plain_class(t), plugins=[_plugin()]).to_dict())
+        return typing.cast("dict[str, Any]", build_json_schema(_known(t, ()), plugins=[_plugin()]).to_dict())
     except Exception as error:  # mashumaro knows no schema for some types it can convert, and runs users' code
         logger.warning("no JSON schema for %s, its fields will not show: %s", t, error)
         return None
-
-
-def _plain_class(t: Any) -> Any:
-    """An attrs class as a dataclass of the same name and fields, which is what mashumaro knows."""
-    owner = typing.get_origin(t) or t
-    if dataclasses.is_dataclass(owner) or not lookup.is_record(owner):
-        return t
-    from flyte_core.types.plain_records import record_fields
-
-    fields = [(field.name, field.type, _stand_in(field)) for field in record_fields(owner)]
-    namespace = {"__module__": owner.__module__}  # where mashumaro looks up what annotations name
-    return dataclasses.make_dataclass(owner.__name__, fields, namespace=namespace, kw_only=True)
-
-
-def _stand_in(field: RecordField) -> Any:
-    """A dataclass field like an attrs field; a default that is made anew each time has no place in a schema."""
-    if field.required:
-        return dataclasses.field()
-    if field.default is dataclasses.MISSING or getattr(field.default, "__hash__", None) is None:
-        return dataclasses.field(default_factory=list)
-    return dataclasses.field(default=field.default)
 
 
 def _plugin() -> Any:
@@ -59,17 +38,75 @@ def _plugin() -> Any:
     from mashumaro.jsonschema.plugins import BasePlugin
 
     class OwnSchemas(BasePlugin):  # type: ignore[misc] # mashumaro is looked at only where it is used
-        """Types that bring their own schema, and attrs classes."""
+        """Stand-ins bring the schema of the class they stand for."""
 
         def get_schema(self, instance: Any, ctx: Any, schema: Any = None) -> Any:
             t = instance.type
-            if isinstance(t, type) and hasattr(t, "model_json_schema"):
-                return JSONSchema.from_dict(t.model_json_schema())
-            if lookup.is_record(t) and not dataclasses.is_dataclass(typing.get_origin(t) or t):
-                return JSONSchema.from_dict(schema_of(t) or {"type": "object"})
-            return None
+            return JSONSchema.from_dict(t.model_json_schema()) if hasattr(t, "model_json_schema") else None
 
     return OwnSchemas()
+
+
+def _known(t: Any, outer: tuple[Any, ...]) -> Any:
+    """A type in terms of what mashumaro knows: references, attrs classes and pydantic models by stand-ins."""
+    if lookup.is_class(t):
+        if lookup.is_record(t) and not hasattr(t, "_serialize"):
+            return _shadow(t, outer) if not outer or dataclasses.is_dataclass(t) else _stand_in(t)
+        return _stand_in(t) if hasattr(t, "model_json_schema") else t
+    arguments = typing.get_args(t)
+    if not arguments or typing.get_origin(t) is typing.Literal:
+        return t
+    found = tuple(_known(argument, outer) for argument in arguments)
+    if all(new is old for new, old in zip(found, arguments, strict=True)):
+        return t
+    if lookup.is_annotated(t):
+        annotated = (found[0], *t.__metadata__)
+        return typing.Annotated[annotated]
+    return typing.Union[found] if lookup.is_union(t) else typing.get_origin(t)[found]  # noqa: UP007 - built
+
+
+def _stand_in(t: Any) -> Any:
+    """A class that mashumaro can write as the default of a field; only its schema is ever looked at."""
+    from mashumaro.types import SerializableType
+
+    class StandIn(SerializableType):  # type: ignore[misc] # mashumaro is looked at only where it is used
+        """Stands for one class."""
+
+        def _serialize(self) -> dict[str, Any]:
+            raise NotImplementedError
+
+        @classmethod
+        def _deserialize(cls, value: dict[str, Any]) -> Any:
+            raise NotImplementedError
+
+        @classmethod
+        def model_json_schema(cls) -> Any:
+            return t.model_json_schema() if hasattr(t, "model_json_schema") else schema_of(t) or {"type": "object"}
+
+    return StandIn
+
+
+def _shadow(t: Any, outer: tuple[Any, ...]) -> Any:
+    """A dataclass of the same name and fields that mashumaro knows; the class itself where it does already."""
+    from flyte_core.types.plain_records import is_ordinary, record_fields
+
+    if t in outer or not is_ordinary(t):
+        return t
+    fields = [(field, _known(field.type, (*outer, t))) for field in record_fields(t)]
+    if dataclasses.is_dataclass(t) and all(known is field.type for field, known in fields):
+        return t
+    namespace = {"__module__": t.__module__}  # where mashumaro looks up what annotations name
+    parts = [(field.name, known, _field(field)) for field, known in fields]
+    return dataclasses.make_dataclass(t.__name__, parts, namespace=namespace, kw_only=True)
+
+
+def _field(field: RecordField) -> Any:
+    """The same field; a default that cannot be shared, or is made anew each time, has no place in a schema."""
+    if field.required:
+        return dataclasses.field()
+    if field.default is dataclasses.MISSING or getattr(type(field.default), "__hash__", None) is None:
+        return dataclasses.field(default_factory=list)
+    return dataclasses.field(default=field.default)
 
 
 # ---- back --------------------------------------------------------------------------------------------

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CodecTransformer", "simple_transformers"]
 
+# The bound of google.protobuf.Duration; the message itself holds more, but no other reader takes it.
+_LONGEST = dt.timedelta(seconds=315_576_000_000)
+
 
 class CodecTransformer(TypeTransformer[Any]):
     """A transformer that is nothing but a way to compile codecs; subclasses give `codec`."""
@@ -152,10 +155,9 @@ class _TimedeltaCodec(Codec):
     def put(self, value: Any, literal: Literal) -> None:
         if type(value) is not dt.timedelta:
             raise mismatch("timedelta", value)
-        try:
-            literal.scalar.primitive.duration.FromTimedelta(value)
-        except ValueError as error:
-            raise ValueMismatchError(f"expected timedelta of at most 10,000 years, got {value!r}") from error
+        if not -_LONGEST <= value <= _LONGEST:
+            raise ValueMismatchError(f"expected timedelta of at most 10,000 years, got {value!r}")
+        literal.scalar.primitive.duration.FromTimedelta(value)
 
     def decode(self, literal: Literal) -> dt.timedelta:
         primitive = literal.scalar.primitive

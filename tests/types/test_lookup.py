@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from typing import Any
+
+import pytest
+
+from flyte_core.discovery import PluginIndex
+from flyte_core.errors import PluginConflictError, TypeTransformerFailedError
+from flyte_core.registry import Registry
+from flyte_core.types import lookup
+from flyte_core.types.codec import codec_for
+
+GROUP = "flyte_core.type_transformers"
+
+TRANSFORMER = """
+import asyncio
+from flyteidl2.core.literals_pb2 import Literal, Primitive, Scalar
+from flyteidl2.core.types_pb2 import LiteralType, SimpleType
+from flyte_core.types import TypeTransformer
+from {module} import {cls}
+
+class Transformer(TypeTransformer):
+    def __init__(self):
+        super().__init__("{cls}", {cls})
+    def get_literal_type(self, t):
+        return LiteralType(simple=SimpleType.STRING)
+    async def to_literal(self, python_val, python_type, expected):
+        return Literal(scalar=Scalar(primitive=Primitive(string_value=python_val.text)))
+    async def to_python_value(self, lv, expected_python_type):
+        return {cls}(lv.scalar.primitive.string_value)
+
+TRANSFORMERS = [Transformer]
+"""
+
+FRAMES = """
+class Base:
+    def __init__(self, text):
+        self.text = text
+
+class Frame(Base):
+    pass
+
+class Streamed:
+    __own_stream__ = True
+    def __init__(self, text):
+        self.text = text
+"""
+
+
+RECORD = """
+import dataclasses
+from flyte_core.types.codec import codec_for
+P = dataclasses.make_dataclass("P", [("x", int)])
+codec = codec_for(P)
+assert codec.decode(codec.encode(P(1))) == P(1)
+"""
+
+
+@pytest.fixture
+def plugins(site, monkeypatch, own_registry):
+    """A site folder whose plugins, and no others, the type system sees, with a package of classes."""
+    site.module("framelib.frames", FRAMES)
+    monkeypatch.setattr("flyte_core.registry.TaskPluginRegistry", Registry(index=PluginIndex(path=[str(site)])))
+    return site
+
+
+def frames() -> types.ModuleType:
+    import framelib.frames
+
+    return framelib.frames
+
+
+def claim(site, name, cls="Frame", **more):
+    source = TRANSFORMER.format(module="framelib.frames", cls=cls)
+    return site.plugin(GROUP, name, source, dist=f"dist-{name.replace('.', '-')}", **more)
+
+
+def test_a_plugin_serves_the_class_it_claims_and_is_imported_for_no_other(plugins):
+    module = claim(plugins, "framelib.Frame")
+    codec_for(list[int])
+    codec_for(complex)
+    assert module not in sys.modules
+    t = frames().Frame
+    codec = codec_for(list[t])
+    assert module in sys.modules
+    assert codec.literal_type.collection_type.WhichOneof("type") == "simple"
+    assert codec.decode(codec.encode([t("x")]))[0].text == "x"
+
+
+def test_a_claim_of_a_base_serves_the_subclass(plugins):
+    claim(plugins, "framelib.Base", cls="Base")
+    assert lookup.find_transformer(frames().Frame).name == "Base"
+
+
+def test_the_claim_of_the_class_itself_comes_before_the_one_of_its_base(plugins):
+    claim(plugins, "framelib.Base", cls="Base")
+    claim(plugins, "framelib.Frame")
+    assert lookup.find_transformer(frames().Frame).name == "Frame"
+
+
+def test_a_claim_of_a_protocol_serves_every_class_that_offers_it(plugins):
+    source = TRANSFORMER.format(module="framelib.frames", cls="Streamed")
+    plugins.plugin(GROUP, "protocol.own_stream", source, dist="dist-protocol")
+
+    class Like:
+        __own_stream__ = True
+
+    Like.__module__ = "elsewhere"
+    assert lookup.find_transformer(Like).name == "Streamed"
+    assert lookup.find_transformer(frames().Frame).name == "FlytePickle"
+
+
+def test_a_plugin_that_lists_no_transformer_for_its_claim_is_an_error_that_names_it(plugins):
+    module = plugins.plugin(GROUP, "framelib.Frame", "TRANSFORMERS = []", dist="dist-empty")
+    with pytest.raises(TypeTransformerFailedError, match=rf"{module} claims 'framelib\.Frame'"):
+        lookup.find_transformer(frames().Frame)
+
+
+def test_two_claims_of_one_class_are_a_conflict_that_names_both(plugins):
+    claim(plugins, "framelib.Frame")
+    plugins.plugin(GROUP, "framelib.Frame", "TRANSFORMERS = []", dist="dist-second")
+    with pytest.raises(PluginConflictError, match=r"(?s)dist-framelib-frame.*dist-second"):
+        lookup.find_transformer(frames().Frame)
+
+
+def test_a_transformer_registered_by_hand_needs_no_plugin(plugins, celsius):
+    plugins.plugin(GROUP, f"{celsius.__module__.partition('.')[0]}.Celsius", "raise AssertionError('imported')")
+    assert lookup.find_transformer(celsius).name == "celsius"
+
+
+@pytest.mark.parametrize(
+    ("t", "name"),
+    [
+        (int, "int"),
+        (None, "none"),
+        (Any, "FlytePickle"),
+        (object, "FlytePickle"),
+        (bytes, "FlytePickle"),
+        (list, "Typed List"),
+        (dict[int, Any], "Typed Dict"),
+        (int | None, "Typed Union"),
+    ],
+)
+def test_every_type_has_a_transformer(t, name):
+    assert lookup.find_transformer(t).name == name
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import flyte_core.types, flyte_core.io", {"google", "flyteidl2", "msgpack", "mashumaro", "pydantic"}),
+        (
+            "from flyte_core.types import TypeEngine; TypeEngine.to_literal_type(list[int])",
+            {"msgpack", "mashumaro", "pydantic", "cloudpickle"},
+        ),
+        (
+            RECORD,
+            {"pydantic", "cloudpickle"},
+        ),
+    ],
+)
+def test_a_library_is_imported_only_when_a_type_needs_it(code, absent):
+    code += "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not absent & set(done.stdout.split())
+
+
+def test_the_public_names_are_listed_and_others_are_missing():
+    import flyte_core.types
+
+    assert set(flyte_core.types.__all__) <= set(dir(flyte_core.types))
+    for name in flyte_core.types.__all__:
+        assert getattr(flyte_core.types, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        flyte_core.types.nonsense  # noqa: B018 - the look-up is what is tested

@@ -1,0 +1,158 @@
+# ruff: noqa: UP045 - the older spelling is tested too
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import json
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Optional
+
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flyte_core.errors import TypeTransformerFailedError
+from flyte_core.io import File
+from flyte_core.types.text import parse_text, to_jsonable
+
+UTC = dt.timezone.utc
+
+
+class Colour(enum.Enum):
+    RED = "BLUE"
+    BLUE = "blue"
+
+
+@dataclass
+class Point:
+    x: int
+    when: Optional[dt.date] = None
+
+
+class Model(pydantic.BaseModel):
+    name: str
+    points: list[int] = []
+
+
+@pytest.mark.parametrize(
+    ("text", "t", "value"),
+    [
+        ("5", int, 5),
+        (" -5 ", int, -5),
+        ("1e3", float, 1000.0),
+        ("5", str, "5"),
+        ("", str, ""),
+        ("Yes", bool, True),
+        ("false", bool, False),
+        ("null", type(None), None),
+        ("2024-01-02", dt.date, dt.date(2024, 1, 2)),
+        ("2024-01-02T03:04:05", dt.datetime, dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2024-01-02T03:04:05Z", dt.datetime, dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2024-01-02T03:04:05+02:00", dt.datetime, dt.datetime(2024, 1, 2, 1, 4, 5, tzinfo=UTC)),
+        ("1h30m", dt.timedelta, dt.timedelta(minutes=90)),
+        ("BLUE", Colour, Colour.RED),
+        ("RED", Colour, Colour.RED),
+        ("b", Literal["a", "b"], "b"),
+        ("2", Literal[1, 2], 2),
+        ("none", Optional[str], None),
+        ("5", Optional[int], 5),
+        ("5", int | str, 5),
+        ("five", str | int, "five"),
+        ("5", str | int, 5),
+        ("[1, 2]", list[int], [1, 2]),
+        ('{"1": 0.5}', dict[int, float], {1: 0.5}),
+        ('["2024-01-02"]', list[dt.date], [dt.date(2024, 1, 2)]),
+        ('{"x": 1, "when": "2024-01-02"}', Point, Point(1, dt.date(2024, 1, 2))),
+        ('{"name": "n", "points": [1]}', Model, Model(name="n", points=[1])),
+        ('{"a": [1]}', dict, {"a": [1]}),
+        ("[1]", Any, [1]),
+        ("words", Any, "words"),
+        ("5", Annotated[int, "count"], 5),
+        ("s3://bucket/x.csv", File, File(path="s3://bucket/x.csv")),
+    ],
+)
+def test_a_value_is_read_from_its_text(text, t, value):
+    found = parse_text(text, t)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "t", "named"),
+    [
+        ("x", int, "int"),
+        ("1.5", int, "int"),
+        ("x", float, "float"),
+        ("maybe", bool, "maybe"),
+        ("soon", dt.date, "date"),
+        ("soon", dt.datetime, "datetime"),
+        ("soon", dt.timedelta, "timedelta"),
+        ("x", type(None), "none"),
+        ("green", Colour, "'BLUE', 'blue'"),
+        ("c", Literal["a", "b"], "'a', 'b'"),
+        ("[1, x", list[int], "JSON"),
+        ('[1, "x"]', list[int], r"\[1\]"),
+        ('{"x": "a"}', Point, "x: expected int"),
+        ("{}", Point, "x"),
+        ("{}", Model, "name"),
+        ("x", int | bool, "int"),
+    ],
+)
+def test_text_that_stands_for_no_value_is_refused_with_what_was_expected(text, t, named):
+    with pytest.raises(TypeTransformerFailedError, match=named):
+        parse_text(text, t)
+
+
+@pytest.mark.parametrize(
+    ("value", "t", "shown"),
+    [
+        (5, int, 5),
+        (dt.timedelta(seconds=90), dt.timedelta, 90.0),
+        (Colour.RED, Colour, "BLUE"),
+        ({1: Point(1, dt.date(2024, 1, 2))}, dict[int, Point], {"1": {"x": 1, "when": "2024-01-02"}}),
+        ({"b": (1, 2), "raw": b"\x00"}, dict, {"b": [1, 2], "raw": "AA=="}),
+        (1j, complex, "1j"),
+        (None, Optional[int], None),
+    ],
+)
+def test_a_value_is_shown_as_json(value, t, shown):
+    assert to_jsonable(value, t) == shown
+    json.dumps(shown)
+
+
+def scalars(t, values):
+    return values.map(lambda value: (t, value))
+
+
+PAIRS = st.recursive(
+    st.one_of(
+        scalars(int, st.integers()),
+        scalars(float, st.floats(allow_nan=False)),
+        scalars(bool, st.booleans()),
+        scalars(str, st.text()),
+        scalars(dt.date, st.dates()),
+        scalars(dt.datetime, st.datetimes(timezones=st.just(UTC))),
+        scalars(Optional[int], st.none() | st.integers()),
+        scalars(Colour, st.sampled_from(Colour)),
+    ),
+    lambda inner: st.one_of(
+        inner.map(lambda pair: (list[pair[0]], [pair[1], pair[1]])),
+        inner.map(lambda pair: (dict[str, pair[0]], {"k": pair[1]})),
+        st.tuples(st.integers(), inner).map(lambda pair: (dict[int, pair[1][0]], {pair[0]: pair[1][1]})),
+    ),
+    max_leaves=4,
+)
+
+
+@given(PAIRS)
+def test_what_is_shown_as_json_reads_back(pair):
+    t, value = pair
+    shown = to_jsonable(value, t)
+    text = shown if isinstance(shown, str) else json.dumps(shown)
+    assert parse_text(text, t) == value
+
+
+def test_infinities_pass_through_json_as_python_writes_it():
+    assert parse_text(json.dumps(to_jsonable([math.inf], list[float])), list[float]) == [math.inf]
