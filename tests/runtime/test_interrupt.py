@@ -17,8 +17,8 @@ env = TaskEnvironment("interrupted")
 
 @env.task
 async def waits() -> None:
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         await asyncio.sleep(60)
     finally:
         print("cleaned", flush=True)
