@@ -163,7 +163,10 @@ def run_app(argv: Sequence[str] | None = None) -> int:
     try:
         status = _make_app().main(args=words, prog_name="flyte-core", standalone_mode=False)
     except Failure as failure:
-        failure.show()
+        if "--json" in words:
+            failure.show_json()
+        else:
+            failure.show()
         return failure.status
     except click.ClickException as error:
         error.show()

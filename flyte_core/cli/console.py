@@ -71,8 +71,8 @@ def out_json(value: Any) -> None:
 
 
 def err_json(value: Any) -> None:
-    """Print one JSON document to standard error."""
-    err(to_json(value))
+    """Print one JSON document to standard error, on one line: what logs and tasks print stands before it."""
+    err(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def colourful(stream: TextIO) -> bool:

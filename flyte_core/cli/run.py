@@ -70,7 +70,12 @@ def _option(*names: str, **more: Any) -> Callable[[Callable[..., None]], Callabl
 
 
 @click.command("run", cls=_RunCommand, help=_HELP)
-@_option("--json", "as_json", is_flag=True, help="Print outputs, or the error, as one JSON document.")
+@_option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print outputs as one JSON document; an error is the last line of standard error.",
+)
 @_option("--on", metavar="NAME", default="local", show_default=True, help="The executor that runs the task.")
 @_option("--project", metavar="NAME", help="The run's project.")
 @_option("--domain", metavar="NAME", help="The run's domain.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,11 @@ from flyte_core.cli.tasks import tasks_of
 from flyte_core.models import SerializationContext
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flyteidl2.task.task_definition_pb2 import TaskSpec
+
+    from flyte_core.config import Settings
 
 __all__ = ["command"]
 
@@ -52,6 +56,20 @@ def command(target: str, folder: Path | None, form: str | None, as_json: bool, d
     if form == "pb" and folder is None:
         raise click.UsageError("--format pb is binary; name a folder with --out")
     settings = read_settings(**{name: choices[name] for name in ("project", "domain", "org")})
+    with _stdout_kept(folder is None or as_json):
+        specs = _specs(target, settings, choices, debug=debug)
+    if folder is None:
+        out(encode([as_dict(spec) for spec in specs], form).decode().rstrip("\n"))
+        return
+    _show(write_files(specs, folder, form), folder, as_json=as_json)
+
+
+def _stdout_kept(wanted: bool) -> contextlib.AbstractContextManager[object]:
+    """Keep standard output for the one document; what the user's code prints goes to standard error."""
+    return contextlib.redirect_stdout(sys.stderr) if wanted else contextlib.nullcontext()
+
+
+def _specs(target: str, settings: Settings, choices: Mapping[str, Any], *, debug: bool) -> list[TaskSpec]:
     loaded = load_target(target, whole_tracebacks=debug)
     sctx = SerializationContext(
         version=choices["version"] or _content_version(loaded),
@@ -63,11 +81,7 @@ def command(target: str, folder: Path | None, form: str | None, as_json: bool, d
     tasks = tasks_of(loaded.module)
     if not tasks:
         raise Failure(f"{target} has no tasks; declare one with @env.task of a TaskEnvironment")
-    specs = specs_of(tasks, sctx, whole_tracebacks=debug)
-    if folder is None:
-        out(encode([as_dict(spec) for spec in specs], form).decode().rstrip("\n"))
-        return
-    _show(write_files(specs, folder, form), folder, as_json=as_json)
+    return specs_of(tasks, sctx, whole_tracebacks=debug)
 
 
 def _content_version(loaded: Loaded) -> str:

@@ -53,17 +53,21 @@ def user_traceback(error: BaseException | None, *, whole: bool = False) -> str |
 
 def _leave_out_framework(described: traceback.TracebackException) -> bool:
     """Keep the frames of everybody else, in an error and in those it was raised from; say whether there were any."""
-    kept_any = False
-    found: list[traceback.TracebackException] = [described]
-    while found:
-        one = found.pop()
-        kept = [frame for frame in one.stack if not _is_framework(frame.filename)]
-        kept_any = kept_any or bool(kept)
-        one.stack = traceback.StackSummary.from_list(kept)
-        found += [other for other in (one.__cause__, one.__context__) if other is not None]
-        # Groups of errors exist from Python 3.11 on.
-        found += getattr(one, "exceptions", None) or []
-    return kept_any
+    kept = [frame for frame in described.stack if not _is_framework(frame.filename)]
+    described.stack = traceback.StackSummary.from_list(kept)
+    found = bool(kept)
+    if described.__cause__ is not None:
+        found = _leave_out_framework(described.__cause__) or found
+    if described.__context__ is not None and not described.__suppress_context__:
+        if _leave_out_framework(described.__context__):
+            found = True
+        else:
+            # The framework caught it itself, long before this error.
+            described.__context__ = None
+    # Groups of errors exist from Python 3.11 on.
+    for member in getattr(described, "exceptions", None) or ():
+        found = _leave_out_framework(member) or found
+    return found
 
 
 def _is_framework(filename: str) -> bool:

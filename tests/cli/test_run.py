@@ -239,7 +239,7 @@ def test_a_failure_is_json_with_code_kind_message_and_task(cli, flows):
     assert result.status == 1
     assert result.out == ""
     # What the task printed went to standard error as well.
-    error = json.loads(result.err[result.err.index("{") :])["error"]
+    error = json.loads(result.err.splitlines()[-1])["error"]
     assert (error["code"], error["kind"], error["task"]) == ("ZeroDivisionError", "user", "flows.fail")
     assert "integer division" in error["message"]
     assert error["traceback"][-1] == "ZeroDivisionError: integer division or modulo by zero"

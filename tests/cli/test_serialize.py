@@ -112,6 +112,17 @@ def test_binary_output_needs_a_folder(cli, flows):
     assert "--out" in result.err
 
 
+def test_what_the_file_prints_does_not_disturb_the_json_document(cli, write, flows, project):
+    result = cli("serialize", write("print('noise')\n" + (project / flows).read_text()))
+    assert len(result.json()) == 6
+    assert result.err == "noise\n"
+
+
+def test_errors_are_json_when_json_was_asked_for(cli, write, project):
+    error = cli("serialize", write(BROKEN), "--out", "specs", "--json").error()
+    assert (error["code"], len(error["problems"])) == ("SerializationError", 2)
+
+
 @pytest.mark.parametrize("form", ["pb", "json"])
 def test_two_processes_write_the_same_bytes(shell, flows, project, form):
     for seed in ("1", "2"):

@@ -6,6 +6,7 @@ import pytest
 
 from flyte_core.cli.tracebacks import format_error, user_traceback
 from flyte_core.models import Resources
+from flyte_core.models import resources as resources_module
 
 
 def failing():
@@ -41,6 +42,20 @@ def test_errors_that_it_was_raised_from_are_there_with_the_users_frames():
     assert "direct cause" in text
     assert "in chained" in text
     assert "flyte_core/models" not in text.replace("\\", "/")
+
+
+def test_an_error_that_the_framework_caught_itself_is_left_out():
+    def framework(call):
+        try:
+            Resources(cpu="1x")
+        except ValueError:
+            call()
+
+    # As if the function stood in a module of flyte_core.
+    code = framework.__code__.replace(co_filename=resources_module.__file__)
+    text = format_error(caught(lambda: type(framework)(code, globals())(failing)))
+    assert "During handling" not in text
+    assert "in failing" in text
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="groups of errors exist from Python 3.11 on")
