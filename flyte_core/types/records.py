@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyte_core.types.lookup import underlying
 from flyte_core.types.mismatch import ValueMismatchError, shown
-from flyte_core.types.plain import StructCodec, msgpack_type
+from flyte_core.types.plain import MSGPACK, StructCodec, msgpack_type
 from flyte_core.types.simple import CodecTransformer
 
 if TYPE_CHECKING:
@@ -20,12 +20,15 @@ __all__ = ["PYDANTIC", "RECORD"]
 
 
 class _RecordCodec(StructCodec):
-    """Takes a dict with the record's fields as well, as the reference does."""
+    """Takes a dict with the record's fields as well, as the reference does, and sends those it has."""
 
     def put(self, value: Any, literal: Literal) -> None:
-        if type(value) is dict:
-            value = self._from_dict(value)
-        super().put(value, literal)
+        if type(value) is not dict:
+            super().put(value, literal)
+            return
+        plain = self._from_value(self._from_dict(value))
+        literal.scalar.binary.value = self._pack({name: plain[name] for name in value})
+        literal.scalar.binary.tag = MSGPACK
 
     def _from_dict(self, value: dict[Any, Any]) -> Any:
         owner: Any = typing.get_origin(self.python_type) or self.python_type

@@ -235,7 +235,9 @@ def test_a_field_that_is_not_known_on_the_wire_is_ignored():
 
 def test_a_dict_with_the_fields_stands_for_the_record():
     codec = codec_for(Leaf)
-    assert codec.decode(codec.encode({"a": 1})) == Leaf(1)
+    literal = codec.encode({"a": 1})
+    assert unpacked(literal) == {"a": 1}
+    assert codec.decode(literal) == Leaf(1)
 
 
 @pytest.mark.parametrize("value", [{"a": 1, "c": 2}, {"b": "x"}, {"a": "1"}, Other(1), 5, None, "a"])
