@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from flyte_core._syncify import SyncAsync, syncify
+from flyte_core._syncify import SyncAsync, syncify, with_aio
 
 VALUE: contextvars.ContextVar[str] = contextvars.ContextVar("VALUE", default="unset")
 
@@ -91,6 +91,25 @@ def test_the_direct_form_is_what_a_call_uses() -> None:
     assert isinstance(later, SyncAsync)
     assert later(1) == "direct 1"
     assert asyncio.run(later.aio(1)) == "coroutine 1"
+
+
+def test_a_plain_function_gets_an_awaited_form_that_runs_when_awaited() -> None:
+    calls: list[int] = []
+
+    @with_aio
+    def note(x: int) -> int:
+        """Note it."""
+        calls.append(x)
+        return x
+
+    async def main() -> int:
+        call = note.aio(2)
+        assert calls == [1]
+        return await call
+
+    assert note(1) == 1
+    assert asyncio.run(main()) == 2
+    assert (calls, note.__doc__) == ([1, 2], "Note it.")
 
 
 # Pickle finds it under the package's own name, whatever name pytest gave this module.

@@ -169,7 +169,7 @@ def _move_aside(path: Path, reason: Exception) -> None:
     while path.with_name(f"{path.name}.corrupt-{number}").exists():
         number += 1
     aside = path.with_name(f"{path.name}.corrupt-{number}")
-    # The journal goes first: SQLite would play one that stays behind into the new file.
+    # The journal may hold most of what was written. It goes first, so that none stays behind if this is cut short.
     for suffix in ("-wal", "-shm", ""):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
