@@ -36,9 +36,8 @@ def run_coroutine(coroutine: Coroutine[Any, Any, R]) -> R:
     """
     import asyncio
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    # Not get_running_loop() and its RuntimeError: that would be the context of whatever the coroutine raises.
+    if asyncio._get_running_loop() is None:
         return asyncio.run(coroutine)
     return _run_in_thread(coroutine)
 
@@ -84,12 +83,12 @@ class SyncAsync(Generic[P, R]):
         self._direct = direct
         functools.update_wrapper(self, function)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         if self._direct is not None:
             return self._direct(*args, **kwargs)
         return run_coroutine(self._function(*args, **kwargs))
 
-    def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def aio(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Give the coroutine, to be awaited by asynchronous code."""
         return self._function(*args, **kwargs)
 

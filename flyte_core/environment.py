@@ -6,33 +6,35 @@ import inspect
 import re
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 import attrs
-from typing_extensions import ParamSpec, Self
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError, PluginNotFoundError, UnknownFieldError
-from flyte_core.models import (
-    MAX_INLINE_IO_BYTES,
-    Cache,
-    CacheRequest,
-    Documentation,
-    Image,
-    NativeInterface,
-    PodTemplate,
-    Resources,
-    RetryStrategy,
-    ReusePolicy,
-    Secret,
-    SecretRequest,
-    TimeoutType,
-    Trigger,
-)
+from flyte_core.models.cache import Cache
+from flyte_core.models.image import Image
+from flyte_core.models.interface import NativeInterface
+from flyte_core.models.limits import MAX_INLINE_IO_BYTES
 from flyte_core.registry import TaskPluginRegistry
 from flyte_core.template import PYTHON_TASK_TYPE, TaskTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from typing_extensions import Self
+
+    # The values that an environment rarely has are imported when one is given, as in flyte_core.template.
+    from flyte_core.models import (
+        CacheRequest,
+        Documentation,
+        PodTemplate,
+        Resources,
+        RetryStrategy,
+        ReusePolicy,
+        SecretRequest,
+        TimeoutType,
+        Trigger,
+    )
 
 __all__ = ["Environment", "TaskEnvironment"]
 
@@ -42,8 +44,14 @@ R = TypeVar("R")
 _NAME = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
 
 
-def _check(owner: str, field: str, value: object, allowed: tuple[type, ...], described: str) -> None:
-    if value is not None and not isinstance(value, allowed):
+def _check(owner: str, field: str, value: object, allowed: tuple[type | str, ...], described: str) -> None:
+    """Refuse a value of another class; one of `flyte_core.models` may be named, and is imported if it comes to that."""
+    if value is None:
+        return
+    from flyte_core import models
+
+    classes = tuple(getattr(models, cls) if isinstance(cls, str) else cls for cls in allowed)
+    if not isinstance(value, classes):
         raise InvalidTypeError(owner, field, value, described)
 
 
@@ -86,10 +94,10 @@ class Environment:
             )
         if not isinstance(self.image, (str, Image)):
             raise InvalidTypeError(owner, "image", self.image, "a URI, an Image or 'auto'")
-        _check(owner, "secrets", self.secrets, (str, Secret, list), "a name, a Secret or a list of them")
-        _check(owner, "resources", self.resources, (Resources,), "a Resources")
+        _check(owner, "secrets", self.secrets, (str, "Secret", list), "a name, a Secret or a list of them")
+        _check(owner, "resources", self.resources, ("Resources",), "a Resources")
         _check(owner, "env_vars", self.env_vars, (dict,), "a dict of str by str")
-        _check(owner, "pod_template", self.pod_template, (str, PodTemplate), "a name or a PodTemplate")
+        _check(owner, "pod_template", self.pod_template, (str, "PodTemplate"), "a name or a PodTemplate")
         variables: dict[Any, Any] = self.env_vars or {}
         for name, value in variables.items():
             if not isinstance(name, str) or not isinstance(value, str):
@@ -188,7 +196,7 @@ class TaskEnvironment(Environment):
             raise InvalidValueError(
                 owner, "plugin_config", type(self.plugin_config).__name__, "None, because the environment is reusable"
             )
-        _check(owner, "reusable", self.reusable, (ReusePolicy,), "a ReusePolicy")
+        _check(owner, "reusable", self.reusable, ("ReusePolicy",), "a ReusePolicy")
         _check(owner, "cache", self.cache, (str, Cache), "'auto', 'override', 'disable' or a Cache")
         if isinstance(self.cache, str):
             Cache(behavior=self.cache)
@@ -281,7 +289,7 @@ class TaskEnvironment(Environment):
                     name=f"{self.name}.{func.__name__}",
                     short_name=short_name or func.__name__,
                     interface=NativeInterface.from_callable(func),
-                    docs=docs if docs is not None else Documentation.from_docstring(func),
+                    docs=docs if docs is not None else _documentation(func),
                     cache=cache if cache is not None else self.cache,
                     retries=retries,
                     timeout=timeout,
@@ -367,6 +375,14 @@ class TaskEnvironment(Environment):
             task.parent_env = weakref.ref(env)
             task.parent_env_name = name
         return env
+
+
+def _documentation(func: Callable[..., Any]) -> Documentation | None:
+    if not func.__doc__:
+        return None
+    from flyte_core.models.documentation import Documentation
+
+    return Documentation.from_docstring(func)
 
 
 def _common_image(owner: str, tasks: Iterable[TaskTemplate]) -> str | Image:

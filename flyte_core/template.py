@@ -10,40 +10,45 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal
 
 import attrs
-from typing_extensions import ParamSpec, TypeVar
 
 from flyte_core._dataclass_facade import DataclassFields, DataclassParams
 from flyte_core.context import current_controller
 from flyte_core.errors import InvalidTypeError, InvalidValueError, TaskNotExecutableError, UnknownFieldError
-from flyte_core.models import (
-    MAX_INLINE_IO_BYTES,
-    Cache,
-    CacheRequest,
-    Documentation,
-    Image,
-    NativeInterface,
-    PodTemplate,
-    Resources,
-    RetryStrategy,
-    ReusePolicy,
-    SecretRequest,
-    SerializationContext,
-    TimeoutType,
-    Trigger,
-)
+from flyte_core.models.cache import Cache
+from flyte_core.models.image import Image
+from flyte_core.models.limits import MAX_INLINE_IO_BYTES
+from flyte_core.models.retry import RetryStrategy
 
 if TYPE_CHECKING:
     from flyteidl2.core import tasks_pb2
     from google.protobuf.message import Message
+    from typing_extensions import ParamSpec, TypeVar
 
+    # The values that a task rarely has are imported when one is given: each costs about a millisecond.
     from flyte_core.environment import TaskEnvironment
+    from flyte_core.models import (
+        CacheRequest,
+        Documentation,
+        NativeInterface,
+        PodTemplate,
+        Resources,
+        ReusePolicy,
+        SecretRequest,
+        SerializationContext,
+        TimeoutType,
+        Trigger,
+    )
+
+    # With defaults, so that a bare TaskTemplate in an annotation means any task.
+    P = ParamSpec("P", default=...)
+    R = TypeVar("R", default=Any)
+    F = TypeVar("F", bound=Callable[..., Any], default=Any)
+else:
+    from typing import ParamSpec, TypeVar
+
+    P, R, F = ParamSpec("P"), TypeVar("R"), TypeVar("F")
 
 __all__ = ["PYTHON_TASK_TYPE", "TaskTemplate"]
-
-# With defaults, so that a bare TaskTemplate in an annotation means any task.
-P = ParamSpec("P", default=...)
-R = TypeVar("R", default=Any)
-F = TypeVar("F", bound=Callable[..., Any], default=Any)
 
 #: The task type of plain function tasks.
 PYTHON_TASK_TYPE = "python"
@@ -150,8 +155,9 @@ class TaskTemplate(Generic[P, R, F]):
             self.retries = RetryStrategy(count=self.retries)
         if not self.short_name:
             self.short_name = self.name
-        if isinstance(self.triggers, Trigger):
-            self.triggers = (self.triggers,)
+        triggers: Any = self.triggers
+        if not isinstance(triggers, tuple):
+            self.triggers = (triggers,)
 
     # ---- a template is a value, except for the environment it hangs on --------------------------------
 
@@ -237,7 +243,7 @@ class TaskTemplate(Generic[P, R, F]):
 
     # ---- calling --------------------------------------------------------------------------------------
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the task: inside a run as an action of its own, outside as its plain function.
 
         Returns:
@@ -250,7 +256,7 @@ class TaskTemplate(Generic[P, R, F]):
             return controller.submit_sync(self, args, kwargs).result()
         return controller.submit(self, args, kwargs)
 
-    async def aio(self, *args: Any, **kwargs: Any) -> Any:
+    async def aio(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the task from a coroutine, even when it is synchronous.
 
         Example:
@@ -362,7 +368,11 @@ class TaskTemplate(Generic[P, R, F]):
             if field not in known:
                 raise UnknownFieldError(where, field, [name for name in known if not name.startswith("_")])
         reusable = changes.get("reusable", self.reusable)
-        if reusable is not None and not isinstance(reusable, ReusePolicy) and reusable != "off":
+        if reusable is None:
+            return
+        from flyte_core.models.reuse import ReusePolicy
+
+        if not isinstance(reusable, ReusePolicy) and reusable != "off":
             raise InvalidTypeError(where, "reusable", reusable, "a ReusePolicy or 'off'")
         if isinstance(reusable, ReusePolicy):
             for field in _FIXED_BY_REUSE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["PluginIndex"]
-
-_logger = logging.getLogger("flyte_core")
 
 
 class PluginIndex:
@@ -255,7 +252,9 @@ def _ask(finder: Any) -> list[EntryPoint]:
             for ep in _foreign_entry_points(finder, distribution)
         ]
     except Exception:
-        _logger.warning("asking %r for plugins failed; those it has are not seen", finder, exc_info=True)
+        from flyte_core._logging import logger
+
+        logger.warning("asking %r for plugins failed; those it has are not seen", finder, exc_info=True)
         return []
 
 

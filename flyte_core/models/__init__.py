@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         VersionParameters,
         cache_from_request,
     )
-    from flyte_core.models.context import MAX_INLINE_IO_BYTES, ImageCache, SerializationContext, TaskContext
+    from flyte_core.models.context import ImageCache, SerializationContext, TaskContext
     from flyte_core.models.docstring import Docstring
     from flyte_core.models.documentation import Documentation
     from flyte_core.models.image import Architecture, Image
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         literal_to_enum,
     )
     from flyte_core.models.layers import AptPackages, Commands, Env, Layer, PipOption, PipPackages, WorkDir
+    from flyte_core.models.limits import MAX_INLINE_IO_BYTES
     from flyte_core.models.paths import PathRewrite, RawDataPath
     from flyte_core.models.pod import PRIMARY_CONTAINER_DEFAULT_NAME, PRIMARY_CONTAINER_NAME_FIELD, PodTemplate
     from flyte_core.models.quantity import is_quantity, parse_quantity
@@ -110,7 +111,8 @@ _NAMES = {
     "action": "ActionID Checkpoints GroupData generate_random_name",
     "bundle": "CodeBundle",
     "cache": "Cache CacheBehavior CachePolicy CacheRequest FunctionBodyPolicy VersionParameters cache_from_request",
-    "context": "MAX_INLINE_IO_BYTES ImageCache SerializationContext TaskContext",
+    "limits": "MAX_INLINE_IO_BYTES",
+    "context": "ImageCache SerializationContext TaskContext",
     "docstring": "Docstring",
     "documentation": "Documentation",
     "image": "Architecture Image",

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from flyte_core.models.bundle import CodeBundle
     from flyte_core.models.paths import RawDataPath
 
-__all__ = ["MAX_INLINE_IO_BYTES", "ImageCache", "SerializationContext", "TaskContext"]
-
-MAX_INLINE_IO_BYTES = 10 * 1024 * 1024
-"""The largest inputs or outputs, in bytes, that a task passes inline unless it sets its own limit."""
+__all__ = ["ImageCache", "SerializationContext", "TaskContext"]
 
 
 @frozen(slots=False)

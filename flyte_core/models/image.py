@@ -11,12 +11,13 @@ from attrs import field, frozen
 from flyte_core._version import __version__
 from flyte_core.errors import InvalidTypeError, InvalidValueError
 from flyte_core.models.canonical import digest
-from flyte_core.models.layers import AptPackages, Commands, Env, Layer, PipPackages, WorkDir, as_tuple
-from flyte_core.models.secret import Secret, SecretRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from flyte_core.models.layers import Layer
+    from flyte_core.models.secret import Secret, SecretRequest
 
 __all__ = ["Architecture", "Image"]
 
@@ -43,9 +44,14 @@ def _this_python() -> tuple[int, int]:
 
 
 def _as_secret(secret: str | Secret | None) -> Secret | None:
-    return Secret(key=secret) if isinstance(secret, str) else secret
+    if not isinstance(secret, str):
+        return secret
+    from flyte_core.models.secret import Secret
+
+    return Secret(key=secret)
 
 
+# What most images do not have (layers, secrets) is imported when one does: a task with an image by name needs none.
 @frozen(kw_only=True, slots=False, init=False)
 class Image:
     """A container image: a base, and layers upon it.
@@ -204,6 +210,8 @@ class Image:
         return image if addl_layer is None else image._add(addl_layer)
 
     def _add(self, layer: Layer) -> Image:
+        from flyte_core.models.layers import Layer
+
         if not isinstance(layer, Layer):
             raise InvalidTypeError("Image", "addl_layer", layer, "a layer")
         if self.dockerfile is not None:
@@ -235,6 +243,8 @@ class Image:
             InvalidTypeError: when a package is not a text.
             InvalidValueError: when a package is empty, or the image has no name.
         """
+        from flyte_core.models.layers import PipPackages
+
         layer = PipPackages(
             packages=packages,
             index_url=index_url,
@@ -247,18 +257,26 @@ class Image:
 
     def with_apt_packages(self, *packages: str, secret_mounts: SecretRequest | None = None) -> Image:
         """One more layer, of packages of the operating system; raises as `with_pip_packages`."""
+        from flyte_core.models.layers import AptPackages
+
         return self._add(AptPackages(packages, secret_mounts))
 
     def with_commands(self, commands: list[str], secret_mounts: SecretRequest | None = None) -> Image:
         """One more layer, of shell commands (without ``RUN``); raises as `with_pip_packages`."""
+        from flyte_core.models.layers import Commands
+
         return self._add(Commands(commands, secret_mounts))
 
     def with_workdir(self, workdir: str) -> Image:
         """One more layer, which sets the working directory; raises as `with_pip_packages`."""
+        from flyte_core.models.layers import WorkDir
+
         return self._add(WorkDir(workdir))
 
     def with_env_vars(self, env_vars: Mapping[str, str]) -> Image:
         """One more layer, which sets environment variables; raises as `with_pip_packages`."""
+        from flyte_core.models.layers import Env
+
         return self._add(Env.from_dict(env_vars))
 
     def validate(self) -> None:
@@ -295,6 +313,8 @@ _COMPUTED = ("uri",)
 
 
 def _debian_layers(release: str | None) -> tuple[Layer, ...]:
+    from flyte_core.models.layers import AptPackages, Env, PipPackages
+
     layers = (Env.from_dict(_DEBIAN_ENV), AptPackages(("build-essential", "ca-certificates")))
     if release is None:
         return layers
@@ -327,7 +347,8 @@ def _check_python(version: object) -> tuple[int, int]:
 
 
 def _check_platform(platform: object) -> tuple[Architecture, ...]:
-    given = as_tuple(platform)
+    given = (platform,) if isinstance(platform, str) else platform
+    given = tuple(given) if isinstance(given, list) else given
     if not isinstance(given, tuple) or not given or not all(one in _BOTH_PLATFORMS for one in given):
         raise InvalidValueError("Image", "platform", platform, f"some of {', '.join(_BOTH_PLATFORMS)}")
     return given

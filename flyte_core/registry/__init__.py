@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flyte_core.registry.core import Registry, TaskPluginRegistry
-from flyte_core.registry.info import PluginInfo
 
 if TYPE_CHECKING:
     from flyte_core.registry.hooks import TaskHooks
+    from flyte_core.registry.info import PluginInfo
     from flyte_core.registry.manager import Plugin
 
 __all__ = ["Plugin", "PluginInfo", "Registry", "TaskHooks", "TaskPluginRegistry"]
 
-_LAZY = {"TaskHooks": "flyte_core.registry.hooks", "Plugin": "flyte_core.registry.manager"}
+_LAZY = {
+    "PluginInfo": "flyte_core.registry.info",
+    "TaskHooks": "flyte_core.registry.hooks",
+    "Plugin": "flyte_core.registry.manager",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # These two need pluggy, which a process that only declares or lists plugins does not.
+    # These need pluggy, which a process that only declares or lists plugins does not.
     if name in _LAZY:
         from importlib import import_module
 

@@ -131,7 +131,7 @@ class Claims:
         else:
             near = near_misses(name, {*installed, *providers})
             if near:
-                parts.append(f"did you mean {' or '.join(self._suggestion(n, installed, providers) for n in near)}?")
+                parts.append(f"did you mean {' or '.join(self._suggestion(n, installed, providers) for n in near)}")
         parts.append(f"installed are: {', '.join(installed)}" if installed else f"no {kind_label(kind)} is installed")
         return PluginNotFoundError("; ".join(parts), plugin=name)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +17,16 @@ from flyte_core.errors import (
 )
 from flyte_core.registry.claims import Claims
 from flyte_core.registry.configs import ConfigTypes
-from flyte_core.registry.info import PluginInfo, plugin_infos
 from flyte_core.registry.loading import Loader, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flyte_core.registry.hooks import TaskHooks
+    from flyte_core.registry.info import PluginInfo
     from flyte_core.registry.manager import HookManager, Plugin
 
 __all__ = ["Registry", "TaskPluginRegistry"]
-
-_logger = logging.getLogger("flyte_core")
 
 
 class _State:
@@ -180,6 +177,8 @@ class Registry:
         Returns:
             One entry for each claim, sorted by kind and name; contested and blocked ones are among them.
         """
+        from flyte_core.registry.info import plugin_infos
+
         state = self._state
         return plugin_infos(state.claims, state.loader)
 
@@ -204,7 +203,7 @@ class Registry:
     def _unknown(self, name: str) -> PluginNotFoundError:
         names = {info.name for info in self.plugins()}
         near = near_misses(name, names)
-        hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+        hint = f" (did you mean {' or '.join(repr(n) for n in near)}?)" if near else ""
         installed = ", ".join(sorted(names)) or "none"
         return PluginNotFoundError(
             f"no installed plugin is named {name!r}{hint}; installed are: {installed}", plugin=name
@@ -393,7 +392,9 @@ class Registry:
         except PluginError as error:
             if required is not None:
                 raise _required(required, settings.source(required), str(error), error) from error
-            _logger.warning("a cross-cutting plugin is left out: %s", error)
+            from flyte_core._logging import logger
+
+            logger.warning("a cross-cutting plugin is left out: %s", error)
             return None
 
     def _check_required(self) -> None:

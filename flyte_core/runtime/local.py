@@ -172,7 +172,9 @@ class LocalController:
                     task, message, lambda: self._attempts(action, hooks, codec, message)
                 )
                 value = codec.decode_outputs(outputs) if codec.is_sync else await codec.adecode_outputs(outputs)
+                await _write_report(action)
         except Exception as e:
+            await _write_report(action)
             error = as_task_error(e, task.name)
             self._tell("failed", action, seconds=time.monotonic() - started, error=error)
             if error is e:
@@ -273,6 +275,16 @@ class LocalController:
         self.event_count += 1
         if self._options.on_event is not None:
             self._options.on_event(event)
+
+
+async def _write_report(action: _Action) -> None:
+    """Write the report of a task that has one, also when it failed: that is when it is wanted most."""
+    report = action.context.report
+    if action.task.report and report.has_content:
+        from flyte_core.report import flush
+
+        with use_task_context(action.context):
+            await flush.aio()
 
 
 def _digest(data: bytes) -> str:

@@ -103,7 +103,7 @@ class RunResults:
 
     def _key(self, task: TaskTemplate, policy: Cache, inputs: common_pb2.Inputs) -> str:
         from flyte_core.runtime.cache import cache_key
-        from flyte_core.types.convert import typed_interface
+        from flyte_core.types.convert import interface_codec
 
         ignored = policy.get_ignored_inputs()
         unknown = [name for name in ignored if name not in task.native_interface.inputs]
@@ -113,7 +113,7 @@ class RunResults:
         return cache_key(
             task_name=task.name,
             inputs=inputs,
-            interface=typed_interface(task.native_interface),
+            interface=interface_codec(task.native_interface).typed,
             version=self._version(task, policy),
             ignored=ignored,
         )

@@ -65,7 +65,7 @@ class Runner:
         self._options = options
         self.run: SyncAsync[..., Run[Any]] = SyncAsync(self._run)
 
-    async def _run(self, task: TaskTemplate, *args: Any, **kwargs: Any) -> Run[Any]:
+    async def _run(self, task: TaskTemplate, /, *args: Any, **kwargs: Any) -> Run[Any]:
         """Run a task and wait for its end.
 
         Args:
@@ -251,10 +251,10 @@ class _RunFunction:
 
     __name__ = "run"
 
-    def __call__(self, task: TaskTemplate, *args: Any, **kwargs: Any) -> Run[Any]:
+    def __call__(self, task: TaskTemplate, /, *args: Any, **kwargs: Any) -> Run[Any]:
         return run_coroutine(self.aio(task, *args, **kwargs))
 
-    def aio(self, task: TaskTemplate, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Run[Any]]:
+    def aio(self, task: TaskTemplate, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Run[Any]]:
         """Give the coroutine of a run, for code that is asynchronous itself."""
         return with_runcontext().run.aio(task, *args, **kwargs)
 

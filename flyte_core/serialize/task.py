@@ -37,7 +37,7 @@ from flyte_core.serialize.pods import k8s_pod
 from flyte_core.serialize.resources import shared_messages
 from flyte_core.serialize.reuse import make_reusable
 from flyte_core.template import TaskTemplate
-from flyte_core.types.convert import default_inputs, typed_interface
+from flyte_core.types.convert import default_inputs, interface_codec
 
 if TYPE_CHECKING:
     from flyte_core.registry import Registry, TaskHooks
@@ -105,7 +105,7 @@ def _serialize(task: TaskTemplate, sctx: SerializationContext, hooks: TaskHooks)
     template.type = task.task_type
     template.task_type_version = task.task_type_version
     _fill_metadata(template.metadata, task, sctx)
-    template.interface.CopyFrom(typed_interface(task.native_interface))
+    template.interface.CopyFrom(interface_codec(task.native_interface).typed)
     if sql is not None:
         _fill_sql(template, task, sql)
     elif task.image is not None:

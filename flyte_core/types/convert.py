@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 import weakref
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flyteidl2.core import interface_pb2, literals_pb2
@@ -37,8 +38,8 @@ def typed_interface(interface: NativeInterface) -> interface_pb2.TypedInterface:
     """The wire form of an interface, variables in the order in which they were declared.
 
     Args:
-        interface: the inputs and outputs; descriptions come from its docstring, else a variable's own name
-            describes it, as the Flyte SDK has it.
+        interface: the inputs and outputs. A variable's own name describes it, as in the Flyte SDK: the cluster's
+            cache keys cover the interface, so a reworded docstring must not change it.
 
     Returns:
         The message. One whose variables are all absent still has both maps.
@@ -52,23 +53,19 @@ def typed_interface(interface: NativeInterface) -> interface_pb2.TypedInterface:
         >>> [entry.key for entry in typed_interface(NativeInterface.from_callable(work)).inputs.variables]
         ['a']
     """
-    inputs = {name: t for name, (t, _) in interface.inputs.items()}
-    doc = interface.docstring
-    return interface_pb2.TypedInterface(
-        inputs=_variable_map("input", inputs, doc.input_descriptions if doc else {}),
-        outputs=_variable_map("output", interface.outputs, doc.output_descriptions if doc else {}),
-    )
-
-
-def _variable_map(
-    kind: str, types: Mapping[str, Any], descriptions: Mapping[str, str | None]
-) -> interface_pb2.VariableMap:
-    found = interface_pb2.VariableMap()
-    for name, python_type in types.items():
-        codec = _codec_of(kind, name, python_type)
-        variable = interface_pb2.Variable(type=codec.literal_type, description=descriptions.get(name) or name)
-        found.variables.add(key=name, value=variable)
+    found = interface_pb2.TypedInterface()
+    found.CopyFrom(interface_codec(interface).typed)
     return found
+
+
+def _put_variables(variables: Sequence[_Variable], found: interface_pb2.VariableMap) -> None:
+    # An empty map stands in the message too.
+    found.SetInParent()
+    for variable in variables:
+        entry = found.variables.add()
+        entry.key = variable.name
+        entry.value.type.CopyFrom(variable.codec.literal_type)
+        entry.value.description = variable.name
 
 
 def _codec_of(kind: str, name: str, python_type: Any) -> Codec:
@@ -100,9 +97,10 @@ def _parameter(variable: _Variable) -> common_pb2.NamedParameter:
         default = variable.default_literal()
     except TypeTransformerFailedError as error:
         raise TypeTransformerFailedError(f"the default of input {variable.name!r}: {error}") from error
-    var = interface_pb2.Variable(type=variable.codec.literal_type)
-    parameter = interface_pb2.Parameter(var=var, default=default)
-    return common_pb2.NamedParameter(name=variable.name, parameter=parameter)
+    named = common_pb2.NamedParameter(name=variable.name)
+    named.parameter.var.type.CopyFrom(variable.codec.literal_type)
+    named.parameter.default.CopyFrom(default)
+    return named
 
 
 # ---- one variable ------------------------------------------------------------------------------------
@@ -199,6 +197,14 @@ class InterfaceCodec:
         self._required = {variable.name for variable in self.inputs if variable.default is _MISSING}
 
     # ---- inputs ----------------------------------------------------------------------------------
+
+    @cached_property
+    def typed(self) -> interface_pb2.TypedInterface:
+        """The interface's wire form; shared, so copy it before changing it."""
+        found = interface_pb2.TypedInterface()
+        _put_variables(self.inputs, found.inputs)
+        _put_variables(self.outputs, found.outputs)
+        return found
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The values of a call by input, as Python would bind them; defaults are left out.
@@ -475,5 +481,7 @@ def interface_codec(interface: NativeInterface) -> InterfaceCodec:
     if kept is not None and kept[0]() is interface and kept[1].version == lookup.version():
         return kept[1]
     codec = InterfaceCodec(interface)
-    _Kept.codecs[key] = (weakref.ref(interface, lambda _: _Kept.codecs.pop(key, None)), codec)
+    # The dict is bound here, because at the interpreter's end this module's names go before its values.
+    codecs = _Kept.codecs
+    codecs[key] = (weakref.ref(interface, lambda _: codecs.pop(key, None) and None), codec)
     return codec

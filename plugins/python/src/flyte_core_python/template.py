@@ -7,20 +7,26 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
-from typing_extensions import ParamSpec, TypeVar
 
 from flyte_core.extend import TaskTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from typing_extensions import ParamSpec, TypeVar
+
     from flyte_core.models import SerializationContext
 
-__all__ = ["AsyncFunctionTaskTemplate"]
+    # With defaults, so that the bare class in an annotation means any function task.
+    P = ParamSpec("P", default=...)
+    R = TypeVar("R", default=Any)
+    F = TypeVar("F", bound=Callable[..., Any], default=Any)
+else:
+    from typing import ParamSpec, TypeVar
 
-P = ParamSpec("P", default=...)
-R = TypeVar("R", default=Any)
-F = TypeVar("F", bound=Callable[..., Any], default=Any)
+    P, R, F = ParamSpec("P"), TypeVar("R"), TypeVar("F")
+
+__all__ = ["AsyncFunctionTaskTemplate"]
 
 
 @attrs.define(kw_only=True, slots=False, eq=False)
