@@ -32,7 +32,7 @@ __all__ = [
     "pod_spec_from_resources",
 ]
 
-_lazy, __dir__ = lazy_names(
+_lazy, _ = lazy_names(
     __name__,
     {
         "PRIMARY_CONTAINER_DEFAULT_NAME": "flyte_core.models",
@@ -56,3 +56,7 @@ def __getattr__(name: str) -> object:
         value = globals()[name] = TaskPluginRegistry.task_template_class("python")
         return value
     return _lazy(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

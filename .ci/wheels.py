@@ -1,0 +1,55 @@
+"""Build the distributions, install them where no source is in reach, and run a task with what was installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))]
+
+HELLO = """
+import flyte_core
+
+env = flyte_core.TaskEnvironment("hello", image="python:3.12")
+
+
+@env.task
+async def greet(name: str) -> str:
+    return f"hello {name}"
+"""
+
+
+def main(folder: Path) -> None:
+    """Build into a folder and try the result there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    built, installed = folder / "dist", folder / "installed"
+    for project in PROJECTS:
+        _run([sys.executable, "-m", "build", "--outdir", str(built), str(project)], ROOT)
+    wheels = sorted(map(str, built.glob("*.whl")))
+    assert len(wheels) == len(PROJECTS), wheels
+    venv.create(installed, with_pip=True)
+    _run([str(installed / "bin" / "python"), "-m", "pip", "install", "--quiet", *wheels], folder)
+
+    (folder / "hello.py").write_text(HELLO, encoding="utf-8")
+    command = str(installed / "bin" / "flyte-core")
+    _run([command, "doctor"], folder)
+    said = _run([command, "run", "hello.py", "greet", "--name", "you"], folder)
+    assert "hello you" in said, said
+    _run([command, "serialize", "hello.py", "--out", "specs", "--format", "json"], folder)
+    packages = installed.glob("lib/*/site-packages/flyte_core*/py.typed")
+    assert len(list(packages)) == len(PROJECTS), "a package is installed without py.typed"
+
+
+def _run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} gave {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
