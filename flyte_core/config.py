@@ -26,9 +26,8 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import attrs
 
@@ -224,19 +223,18 @@ class Settings:
     """
 
     plugins: Setting[PluginSettings] = attrs.field(factory=lambda: Setting(PluginSettings(), "default"))
-    cache_dir: Setting[Path] = attrs.field(factory=lambda: Setting(_default_cache_dir(os.environ), "default"))
+    cache_dir: Setting[str] = attrs.field(factory=lambda: Setting(_default_cache_dir(os.environ), "default"))
     project: Setting[str | None] = attrs.field(factory=_unset)
     domain: Setting[str | None] = attrs.field(factory=_unset)
     org: Setting[str | None] = attrs.field(factory=_unset)
     log_level: Setting[str] = attrs.field(factory=lambda: Setting("WARNING", "default"))
 
 
-@attrs.frozen
-class _Layer:
+class _Layer(NamedTuple):
     """The raw values of one source; relative paths in it start at ``base``."""
 
     values: Mapping[str, Any]
-    base: Path
+    base: str
     place: str
 
     def where(self, name: str) -> str:
@@ -267,7 +265,7 @@ def load_settings(
         >>> settings.project, settings.domain
         (Setting(value='flights', source='flag project'), Setting(value='dev', source='environment FLYTE_CORE_DOMAIN'))
     """
-    start = Path(cwd).absolute() if cwd is not None else _working_directory()
+    start = os.path.abspath(cwd) if cwd is not None else _working_directory()
     layers = [_flag_layer(flags or {}, start), _environment_layer(env, start)]
     file_layer = _file_layer(start)
     if file_layer is not None:
@@ -284,20 +282,21 @@ def load_settings(
     return Settings(**found)
 
 
-def _working_directory() -> Path:
+# os.path and plain texts all through: every process reads its settings, and pathlib alone takes 4 ms to import.
+def _working_directory() -> str:
     try:
-        return Path.cwd()
+        return os.getcwd()
     except OSError:  # the folder was removed while we are in it
-        return Path(os.sep)
+        return os.sep
 
 
-def _flag_layer(flags: Mapping[str, object], base: Path) -> _Layer:
+def _flag_layer(flags: Mapping[str, object], base: str) -> _Layer:
     given = {name: value for name, value in flags.items() if value is not None}
     _refuse_unknown("flags", given)
     return _Layer(given, base, "flag <name>")
 
 
-def _environment_layer(env: Mapping[str, str], base: Path) -> _Layer:
+def _environment_layer(env: Mapping[str, str], base: str) -> _Layer:
     names = [field.name for field in attrs.fields(Settings)]
     values = {name: env[_variable(name)] for name in names if env.get(_variable(name))}
     return _Layer(values, base, f"environment {_variable('<NAME>')}")
@@ -307,25 +306,35 @@ def _variable(name: str) -> str:
     return f"FLYTE_CORE_{name.upper()}"
 
 
-def _file_layer(start: Path) -> _Layer | None:
+def _file_layer(start: str) -> _Layer | None:
     """Give the settings of the nearest folder upwards that has some."""
-    for folder in (start, *start.parents):
+    for folder in _upwards(start):
         for file_name in _FILE_NAMES:
-            path = folder / file_name
+            path = os.path.join(folder, file_name)
             table = _table(path)
             if table is not None:
-                _refuse_unknown(str(path), table)
+                _refuse_unknown(path, table)
                 prefix = "" if file_name == "flyte_core.toml" else "tool.flyte_core."
                 return _Layer(table, folder, f"{path} [{prefix}<name>]")
     return None
 
 
-def _table(path: Path) -> Mapping[str, Any] | None:
+def _upwards(folder: str) -> Iterable[str]:
+    while True:
+        yield folder
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return
+        folder = parent
+
+
+def _table(path: str) -> Mapping[str, Any] | None:
     try:
-        content = path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
         return None
-    whole_file = path.name == "flyte_core.toml"
+    whole_file = os.path.basename(path) == "flyte_core.toml"
     if not whole_file and (b"flyte_core" not in content or not re.search(_MAYBE_OUR_TABLE, content)):
         return None
     document = _parse_toml(path, content)
@@ -335,14 +344,14 @@ def _table(path: Path) -> Mapping[str, Any] | None:
     return table
 
 
-def _tool_table(path: Path, document: Mapping[str, Any]) -> Any:
+def _tool_table(path: str, document: Mapping[str, Any]) -> Any:
     tool = document.get("tool", {})
     if not isinstance(tool, dict):
         raise ConfigError(f"{path} [tool]: expected a table, got {type(tool).__name__}")
     return tool.get("flyte_core")
 
 
-def _parse_toml(path: Path, content: bytes) -> dict[str, Any]:
+def _parse_toml(path: str, content: bytes) -> dict[str, Any]:
     import sys
     from importlib import import_module
 
@@ -376,10 +385,10 @@ def _plain_value(layer: _Layer, name: str) -> object:
     if not isinstance(value, str) or not value:
         raise ConfigError(f"{where}: expected a text that is not empty, got {value!r}")
     if name == "cache_dir":
-        try:
-            return layer.base / Path(value).expanduser()
-        except RuntimeError as error:
-            raise ConfigError(f"{where}: {value!r}: {error}") from error
+        expanded = os.path.expanduser(value)
+        if expanded.startswith("~"):
+            raise ConfigError(f"{where}: {value!r}: there is no such home folder")
+        return os.path.normpath(os.path.join(layer.base, expanded))
     if name == "log_level":
         if value.upper() not in _LOG_LEVELS:
             raise ConfigError(f"{where}: expected one of {', '.join(_LOG_LEVELS)}, got {value!r}")
@@ -387,7 +396,7 @@ def _plain_value(layer: _Layer, name: str) -> object:
     return value
 
 
-def _cache_default(env: Mapping[str, str]) -> Setting[Path]:
+def _cache_default(env: Mapping[str, str]) -> Setting[str]:
     source = "environment XDG_CACHE_HOME" if _xdg_cache(env) else "default"
     return Setting(_default_cache_dir(env), source)
 
@@ -395,19 +404,20 @@ def _cache_default(env: Mapping[str, str]) -> Setting[Path]:
 def _xdg_cache(env: Mapping[str, str]) -> str | None:
     # The XDG Base Directory Specification: relative paths are to be ignored.
     folder = env.get("XDG_CACHE_HOME")
-    return folder if folder and os.path.isabs(folder) else None  # noqa: PTH117 - a text is tested, not a file
+    return folder if folder and os.path.isabs(folder) else None
 
 
-def _default_cache_dir(env: Mapping[str, str]) -> Path:
+def _default_cache_dir(env: Mapping[str, str]) -> str:
     folder = _xdg_cache(env)
     if folder:
-        return Path(folder) / "flyte_core"
-    try:
-        return Path.home() / ".cache" / "flyte_core"
-    except RuntimeError:  # a container's user without a home
-        import tempfile
+        return os.path.join(folder, "flyte_core")
+    home = os.path.expanduser("~")
+    if os.path.isabs(home):
+        return os.path.join(home, ".cache", "flyte_core")
+    # A container's user without a home.
+    import tempfile
 
-        return Path(tempfile.gettempdir()) / f"flyte_core-{os.getpid() if os.name == 'nt' else os.getuid()}"
+    return os.path.join(tempfile.gettempdir(), f"flyte_core-{os.getpid() if os.name == 'nt' else os.getuid()}")
 
 
 def _plugins(layers: Iterable[_Layer]) -> Setting[PluginSettings]:

@@ -108,7 +108,7 @@ def _check_settings(settings: Settings) -> Iterator[Finding]:
 
 def _check_cache(settings: Settings) -> Iterator[Finding]:
     """Try to write where the caches are, or would be made."""
-    folder = settings.cache_dir.value
+    folder = Path(settings.cache_dir.value)
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     area = "cache"
     if not existing.is_dir():

@@ -102,7 +102,7 @@ class EntryPoint:
     @property
     def paths(self) -> tuple[str, ...]:
         """Every place where this claim was found, the one that counts first."""
-        return (os.path.join(self.path, self.folder) if self.folder else self.path, *self.also)  # noqa: PTH118
+        return (os.path.join(self.path, self.folder) if self.folder else self.path, *self.also)
 
     def requires(self, distribution: str) -> tuple[str, ...]:
         """Read the distribution's requirements on another one; nothing is read before this is called.

@@ -17,7 +17,6 @@ from flyte_core.discovery.store import ShelfStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 __all__ = ["PluginIndex"]
 
@@ -41,8 +40,8 @@ class PluginIndex:
         []
     """
 
-    def __init__(self, cache_dir: Path | None = None, path: Sequence[str] | None = None) -> None:
-        self._store = ShelfStore(cache_dir / "plugins") if cache_dir is not None else None
+    def __init__(self, cache_dir: str | os.PathLike[str] | None = None, path: Sequence[str] | None = None) -> None:
+        self._store = ShelfStore(os.path.join(cache_dir, "plugins")) if cache_dir is not None else None
         self._path = path
         self._lock = threading.Lock()
         self._shelves: dict[str, Shelf | None] = {}
@@ -172,7 +171,7 @@ class PluginIndex:
 
 def _real_path(entry: str) -> str:
     try:
-        return os.path.realpath(entry or os.getcwd())  # noqa: PTH109
+        return os.path.realpath(entry or os.getcwd())
     except OSError:
         return entry
 

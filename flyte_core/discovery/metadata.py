@@ -66,7 +66,7 @@ def name_and_version(folder: str) -> tuple[str, str]:
         >>> name_and_version("Flyte_Core_SQL-1.0.0.dist-info")
         ('flyte-core-sql', '1.0.0')
     """
-    stem, suffix = os.path.splitext(folder)  # noqa: PTH122 - a name, not a file
+    stem, suffix = os.path.splitext(folder)
     if suffix in (".egg-info", ".egg"):
         stem = _EGG_PYTHON.sub("", stem)
     name, _, version = stem.partition("-")
@@ -75,7 +75,7 @@ def name_and_version(folder: str) -> tuple[str, str]:
 
 def has_metadata(folder: str) -> bool:
     """Say whether a metadata folder holds metadata; what an interrupted uninstall leaves behind does not."""
-    return any(os.path.exists(os.path.join(folder, name)) for name in ("METADATA", "PKG-INFO"))  # noqa: PTH110, PTH118
+    return any(os.path.exists(os.path.join(folder, name)) for name in ("METADATA", "PKG-INFO"))
 
 
 def read_version(folder: str) -> str:
@@ -132,7 +132,7 @@ def _read_folder(folder: str) -> tuple[str, str]:
 
     def read(name: str) -> str:
         try:
-            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:  # noqa: PTH118, PTH123
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
                 return file.read()
         except OSError:
             return ""

@@ -69,7 +69,7 @@ class Shelf:
         """Give name and version of the distribution whose metadata folder has this index."""
         folder = self.folders[index]
         if folder == "EGG-INFO":  # an egg's name stands in its own
-            folder = os.path.basename(self.path)  # noqa: PTH119
+            folder = os.path.basename(self.path)
         name, version = name_and_version(folder)
         return name, version or self.versions.get(self.folders[index], "")
 
@@ -80,7 +80,7 @@ class Shelf:
     def location(self, index: int) -> tuple[str, str]:
         """Give the metadata folder's path, or the archive and the folder inside it."""
         folder = self.folders[index]
-        return (self.path, folder) if self.archive else (os.path.join(self.path, folder), "")  # noqa: PTH118
+        return (self.path, folder) if self.archive else (os.path.join(self.path, folder), "")
 
 
 def _claim(line: str) -> tuple[int, str]:
@@ -100,7 +100,7 @@ def look(path: str, prefix: str, recall: Callable[[str], Shelf | None]) -> tuple
         The shelf, and whether it differs from what was remembered; None when the path holds no distributions at all.
     """
     try:
-        names = os.listdir(path)  # noqa: PTH208 - this runs for thousands of names
+        names = os.listdir(path)
     except NotADirectoryError:
         return _look_into_archive(path, prefix, recall)
     except OSError:
@@ -186,7 +186,7 @@ def _read_all(descriptor: int) -> bytes:
 
 def _look_into_archive(path: str, prefix: str, recall: Callable[[str], Shelf | None]) -> tuple[Shelf, bool] | None:
     try:
-        seen = os.stat(path)  # noqa: PTH116
+        seen = os.stat(path)
     except OSError:
         return None
     stamps = [seen.st_mtime_ns, seen.st_size]

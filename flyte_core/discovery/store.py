@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flyte_core.discovery.shelf import Shelf
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["ShelfStore"]
 
@@ -27,7 +24,7 @@ class ShelfStore:
         folder: where the files are; made with mode 0700 when first written to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = os.fspath(folder)
         self._usable: bool | None = None
 
@@ -38,7 +35,7 @@ class ShelfStore:
         if not self._is_private():
             return None
         try:
-            with open(self._file(path), "rb") as file:  # noqa: PTH123 - on the way of every first look-up
+            with open(self._file(path), "rb") as file:
                 checksum, _, body = file.read().partition(b"\n")
             if checksum != _checksum(body):  # cheaper than looking at every value, and misses nothing
                 return None
@@ -56,18 +53,18 @@ class ShelfStore:
         target = self._file(shelf.path)
         temporary = f"{target}.{os.getpid()}.{id(shelf):x}"
         try:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
             self._usable = None
             if not self._is_private():
                 return
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
-                with open(descriptor, "wb") as file:  # noqa: PTH123
+                with open(descriptor, "wb") as file:
                     body = json.dumps(_document(shelf), separators=(",", ":")).encode()
                     file.write(_checksum(body) + b"\n" + body)
-                os.replace(temporary, target)  # noqa: PTH105
+                os.replace(temporary, target)
             except BaseException:
-                os.unlink(temporary)  # noqa: PTH108
+                os.unlink(temporary)
                 raise
         except (OSError, ValueError):
             return
@@ -75,12 +72,12 @@ class ShelfStore:
     def _file(self, path: str) -> str:
         # The path is inside the file and compared, so a checksum is enough; hashlib alone takes 5 ms to import.
         raw = path.encode("utf-8", "surrogatepass")
-        return os.path.join(self.folder, f"{zlib.crc32(raw):08x}{zlib.adler32(raw):08x}.json")  # noqa: PTH118
+        return os.path.join(self.folder, f"{zlib.crc32(raw):08x}{zlib.adler32(raw):08x}.json")
 
     def _is_private(self) -> bool:
         if self._usable is None:
             try:
-                seen = os.stat(self.folder)  # noqa: PTH116
+                seen = os.stat(self.folder)
             except OSError:
                 return False
             self._usable = os.name == "nt" or (seen.st_uid == os.geteuid() and not seen.st_mode & 0o022)

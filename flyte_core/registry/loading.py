@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from typing import TYPE_CHECKING, Any
-
-import attrs
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flyte_core.errors import PluginError, PluginLoadError, PluginVersionError
 from flyte_core.registry.claims import kind_label
@@ -26,8 +24,7 @@ def describe(ep: EntryPoint) -> str:
     return f"{kind_label(ep.kind)} {ep.name!r} of {ep.label} ({ep.value})"
 
 
-@attrs.frozen
-class Failure:
+class Failure(NamedTuple):
     """Why a plugin cannot be used, kept until somebody asks.
 
     Args:

@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from types import FunctionType, MappingProxyType, ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-import attrs
 import pluggy
 
 from flyte_core import hookspecs
@@ -21,8 +20,7 @@ __all__ = ["HookFunction", "hook_specifications", "inspect_plugin"]
 Role = Literal["owner", "cross-cutting"]
 
 
-@attrs.frozen
-class HookFunction:
+class HookFunction(NamedTuple):
     """A plugin's function for one hook.
 
     Args:

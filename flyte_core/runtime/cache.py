@@ -215,7 +215,7 @@ class ResultCache:
         if self._path is None:
             from flyte_core.config import load_settings
 
-            self._path = load_settings().cache_dir.value / "results.db"
+            self._path = Path(load_settings().cache_dir.value) / "results.db"
         return self._path
 
     def get(self, key: str) -> bytes | None:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from flyte_core.errors import InvalidValueError
 from flyte_core.models import Cache, VersionParameters, cache_from_request
 
 if TYPE_CHECKING:
@@ -105,23 +104,28 @@ class RunResults:
         from flyte_core.runtime.cache import cache_key
         from flyte_core.types.convert import interface_codec
 
-        ignored = policy.get_ignored_inputs()
-        unknown = [name for name in ignored if name not in task.native_interface.inputs]
-        if unknown:
-            known = ", ".join(task.native_interface.inputs) or "none"
-            raise InvalidValueError(f"task {task.name!r}, cache", "ignored_inputs", unknown, f"inputs of it: {known}")
+        policy.check_inputs(task.native_interface.inputs, f"task {task.name!r}, cache")
         return cache_key(
             task_name=task.name,
             inputs=inputs,
             interface=interface_codec(task.native_interface).typed,
             version=self._version(task, policy),
-            ignored=ignored,
+            ignored=policy.get_ignored_inputs(),
         )
 
     def _version(self, task: TaskTemplate, policy: Cache) -> str:
         kept = self._versions.get(id(task))
         if kept is None or kept[0] is not task:
             func = getattr(task, "func", None)
-            kept = (task, policy.get_version(VersionParameters(func=func, image=task.image)))
+            definition = "" if func is not None else _definition(task)
+            parameters = VersionParameters(func=func, image=task.image, definition=definition)
+            kept = (task, policy.get_version(parameters))
             self._versions[id(task)] = kept
         return kept[1]
+
+
+def _definition(task: TaskTemplate) -> bytes:
+    from flyte_core.runtime.actions import current_registry
+    from flyte_core.serialize.task import task_definition
+
+    return task_definition(task, current_registry.get().hooks_for(task))

@@ -17,7 +17,6 @@ from google.protobuf.message import Message
 from flyte_core._version import __version__
 from flyte_core.errors import InvalidTypeError, RuntimeSystemError, RuntimeUserError, SerializationError
 from flyte_core.models import (
-    Cache,
     Image,
     PodTemplate,
     Resources,
@@ -42,7 +41,7 @@ from flyte_core.types.convert import default_inputs, interface_codec
 if TYPE_CHECKING:
     from flyte_core.registry import Registry, TaskHooks
 
-__all__ = ["MAX_NAME_LENGTH", "task_spec"]
+__all__ = ["MAX_NAME_LENGTH", "task_definition", "task_spec"]
 
 #: The cluster refuses longer short names and environment names.
 MAX_NAME_LENGTH = 63
@@ -104,7 +103,7 @@ def _serialize(task: TaskTemplate, sctx: SerializationContext, hooks: TaskHooks)
     template.id.name = task.name
     template.type = task.task_type
     template.task_type_version = task.task_type_version
-    _fill_metadata(template.metadata, task, sctx)
+    _fill_metadata(template.metadata, task)
     template.interface.CopyFrom(interface_codec(task.native_interface).typed)
     if sql is not None:
         _fill_sql(template, task, sql)
@@ -112,6 +111,7 @@ def _serialize(task: TaskTemplate, sctx: SerializationContext, hooks: TaskHooks)
         _fill_container(template, task, sctx, hooks)
     _fill_config(template, task, hooks.config(task, sctx))
     _fill_custom(template, task, hooks.custom_config(task, sctx))
+    _fill_cache(template, task, sctx)
     if task.reusable is not None:
         _fill_reusable(template, task, sctx)
     spec.default_inputs.extend(default_inputs(task.native_interface))
@@ -219,7 +219,7 @@ def _image_uri(task: TaskTemplate, sctx: SerializationContext) -> str:
 # ---- what belongs to one task ----------------------------------------------------------------------------
 
 
-def _fill_metadata(metadata: tasks_pb2.TaskMetadata, task: TaskTemplate, sctx: SerializationContext) -> None:
+def _fill_metadata(metadata: tasks_pb2.TaskMetadata, task: TaskTemplate) -> None:
     retries = task.retries
     # Assigning to a sub-message makes it present even when all its fields are at their defaults.
     metadata.retries.retries = retries.count if isinstance(retries, RetryStrategy) else retries
@@ -230,21 +230,48 @@ def _fill_metadata(metadata: tasks_pb2.TaskMetadata, task: TaskTemplate, sctx: S
     metadata.debuggable = task.debuggable
     if isinstance(task.pod_template, str):
         metadata.pod_template_name = task.pod_template
+
+
+def _fill_cache(template: tasks_pb2.TaskTemplate, task: TaskTemplate, sctx: SerializationContext) -> None:
+    """Write the cache policy; the rest of the template is finished, as the version of some tasks depends on it."""
     cache = cache_from_request(task.cache)
-    if cache.is_enabled():
-        _fill_cache(metadata, task, cache, sctx)
-
-
-def _fill_cache(metadata: tasks_pb2.TaskMetadata, task: TaskTemplate, cache: Cache, sctx: SerializationContext) -> None:
+    if not cache.is_enabled():
+        return
+    cache.check_inputs(task.native_interface.inputs, f"task {task.name!r}, cache")
+    metadata = template.metadata
     metadata.discoverable = True
     metadata.cache_serializable = cache.serialize
     metadata.cache_ignore_input_vars.extend(cache.get_ignored_inputs())
-    bundle = sctx.code_bundle
-    if bundle is not None and bundle.pkl and not cache.version_override:
-        metadata.discovery_version = bundle.computed_version
-    else:
-        func = getattr(task, "func", None)
-        metadata.discovery_version = cache.get_version(VersionParameters(func=func, image=task.image))
+    func = getattr(task, "func", None)
+    definition = _definition(template) if func is None else ""
+    metadata.discovery_version = cache.get_version(
+        VersionParameters(func=func, image=task.image, code_bundle=sctx.code_bundle, definition=definition)
+    )
+
+
+def task_definition(task: TaskTemplate, hooks: TaskHooks) -> bytes:
+    """Say in bytes what a task without a function does, as its plugin would write it; for the local cache's key."""
+    template, sctx = tasks_pb2.TaskTemplate(), SerializationContext(version="local")
+    sql = hooks.sql(task, sctx)
+    if sql is not None:
+        _fill_sql(template, task, sql)
+    elif task.image is not None:
+        _fill_container(template, task, sctx, hooks)
+    _fill_custom(template, task, hooks.custom_config(task, sctx))
+    return _definition(template)
+
+
+def _definition(template: tasks_pb2.TaskTemplate) -> bytes:
+    """Give what a template does without what it runs on: arguments, statement, data loading and the custom part."""
+    found = tasks_pb2.TaskTemplate()
+    for field in ("custom", "sql", "k8s_pod", "container"):
+        if template.HasField(field):
+            getattr(found, field).CopyFrom(getattr(template, field))
+    if found.HasField("container"):
+        for field in ("image", "resources", "env"):
+            found.container.ClearField(field)
+    data: bytes = found.SerializeToString(deterministic=True)
+    return data
 
 
 def _fill_container(

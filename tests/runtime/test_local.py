@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 import flyte_core
+import flyte_core.report
 from flyte_core import Cache, RetryStrategy, TaskEnvironment, Timeout, ctx, run, with_runcontext
 from flyte_core.errors import (
     ClusterRequiredError,
@@ -230,7 +231,7 @@ def test_pre_execute_and_post_run_round_a_template_of_one_s_own():
 
         async def post(self, return_vals):
             seen.append(("post", return_vals))
-            return None
+            return
 
     def shape(x: int) -> int: ...
 
@@ -315,6 +316,45 @@ def test_a_cached_result_is_kept_between_runs_and_can_be_overwritten():
     with_runcontext(overwrite_cache=True).run(kept, 1)
     with_runcontext(disable_run_cache=True).run(kept, 1)
     assert calls == [1, 1, 1]
+
+
+def test_tasks_without_a_function_share_results_only_when_they_do_the_same():
+    calls = []
+
+    class Own(TaskTemplate):
+        def __init__(self, *command):
+            def shape(x: int) -> int: ...
+
+            super().__init__(name="own", interface=NativeInterface.from_callable(shape), cache="auto")
+            self.command = command
+
+        def container_args(self, sctx):
+            return list(self.command)
+
+        async def execute(self, *args, **kwargs):
+            calls.append(self.command)
+            return kwargs["x"]
+
+    for command in ("a", "b", "a"):
+        run(Own(command), x=1)
+    assert calls == [("a",), ("b",)]
+
+
+def test_a_report_is_written_whether_the_task_succeeds_or_fails(tmp_path):
+    @env.task(report=True)
+    async def reports(fail: bool) -> int:
+        flyte_core.report.log("<b>seen</b>")
+        return 1 // (0 if fail else 1)
+
+    for fail in (False, True):
+        base = tmp_path / str(fail)
+        runner = with_runcontext(run_base_dir=str(base))
+        if fail:
+            with pytest.raises(RuntimeUserError):
+                runner.run(reports, fail)
+        else:
+            runner.run(reports, fail)
+        assert "<b>seen</b>" in (base / "a0" / "report.html").read_text()
 
 
 def test_ignored_inputs_are_no_part_of_the_key_and_unknown_ones_are_refused():

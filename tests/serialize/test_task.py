@@ -105,6 +105,20 @@ def test_a_pickled_bundle_gives_the_cache_version_unless_the_task_has_one(overri
     assert template(task, code_bundle=bundle).metadata.discovery_version == expected
 
 
+def test_tasks_without_a_function_are_versioned_by_what_they_do_and_not_by_what_they_run_on():
+    def version(args, **options):
+        task = own_task(container_args=lambda self, sctx: args)
+        return template(task.override(cache="auto", **options)).metadata.discovery_version
+
+    assert version(["echo", "a"]) != version(["echo", "b"])
+    assert version(["echo", "a"]) == version(["echo", "a"], resources=Resources(cpu=2), env_vars={"A": "1"})
+
+
+def test_ignoring_an_input_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="'z'"):
+        template(function_task(cache=Cache("auto", ignored_inputs=("z",))))
+
+
 def test_two_tasks_of_one_environment_do_not_share_what_is_their_own():
     env = TaskEnvironment("env", image="a:v1", env_vars={"A": "1"}, secrets=[Secret(key="k")])
 
