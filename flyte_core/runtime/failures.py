@@ -7,7 +7,7 @@ from types import FrameType, TracebackType
 
 from flyte_core.errors import BaseRuntimeError, HookError, RuntimeUserError
 
-__all__ = ["as_task_error", "is_retryable", "trim_traceback", "user_frames"]
+__all__ = ["as_task_error", "is_retryable", "trim_traceback", "user_frames", "without_plumbing"]
 
 #: Codes of failures that another attempt with the same inputs cannot change.
 _FINAL_CODES = frozenset({"DataValidationError", "InlineIOMaxBytesBreached", "ReferenceTaskUsageError"})
@@ -30,6 +30,20 @@ def trim_traceback(tb: TracebackType | None) -> TracebackType | None:
             return first
         first = first.tb_next
     return tb
+
+
+def without_plumbing(tb: TracebackType | None) -> TracebackType | None:
+    """Give a copy of the traceback without the framework's and the event loop's frames; itself if no other is left."""
+    frames = []
+    step = tb
+    while step is not None:
+        if not _is_plumbing(step.tb_frame):
+            frames.append(step)
+        step = step.tb_next
+    kept: TracebackType | None = None
+    for step in reversed(frames):
+        kept = TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    return kept if kept is not None else tb
 
 
 def user_frames(error: BaseException) -> list[traceback.FrameSummary]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import attrs
 
 from flyte_core._syncify import SyncAsync, run_coroutine
-from flyte_core.errors import ClusterRequiredError, InvalidTypeError, PluginNotFoundError
+from flyte_core.errors import BaseRuntimeError, ClusterRequiredError, InvalidTypeError, PluginNotFoundError
 from flyte_core.registry import TaskPluginRegistry
 from flyte_core.runtime.executor import Executor, RunHandle, RunOptions
+from flyte_core.runtime.failures import without_plumbing
 from flyte_core.runtime.initialize import init_settings
 from flyte_core.template import TaskTemplate
 from flyte_core.types.convert import interface_codec
@@ -252,7 +253,11 @@ class _RunFunction:
     __name__ = "run"
 
     def __call__(self, task: TaskTemplate, /, *args: Any, **kwargs: Any) -> Run[Any]:
-        return run_coroutine(self.aio(task, *args, **kwargs))
+        try:
+            return run_coroutine(self.aio(task, *args, **kwargs))
+        except BaseRuntimeError as e:
+            # The event loop alone is a screenful, in front of the line that the user is looking for.
+            raise e.with_traceback(without_plumbing(e.__traceback__))  # noqa: B904 - its own cause stays
 
     def aio(self, task: TaskTemplate, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Run[Any]]:
         """Give the coroutine of a run, for code that is asynchronous itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -197,6 +198,9 @@ def test_an_error_shows_the_user_s_frames_and_chains_the_original():
     assert "'local.divides' failed" in str(error)
     assert isinstance(error.__cause__, ZeroDivisionError)
     assert error.__cause__.__traceback__.tb_frame.f_code.co_name == "divides"
+    names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    assert names[-1] == "main"
+    assert not {"run_until_complete", "_run_task", "submit"} & set(names)
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
