@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import attrs
 import pytest
 
-from flyte_core import Cache, Image, ReusePolicy, Resources, RetryStrategy, TaskEnvironment
+from flyte_core import Cache, Image, Resources, RetryStrategy, ReusePolicy, TaskEnvironment
 from flyte_core.errors import FlyteCoreError, TaskNotExecutableError
 from flyte_core.extend import AsyncFunctionTaskTemplate, TaskTemplate
 from flyte_core.models import MAX_INLINE_IO_BYTES, NativeInterface, SerializationContext

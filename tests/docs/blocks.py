@@ -167,6 +167,10 @@ class Page:
 
     def _call(self, command: str) -> subprocess.CompletedProcess[str]:
         words = shlex.split(command)
+        variables = {}
+        while re.match(r"[A-Z_]+=", words[0]):
+            name, _, value = words.pop(0).partition("=")
+            variables[name] = value
         if words[0] == "flyte-core":
             words[:1] = [sys.executable, "-m", "flyte_core"]
         elif words[0] == "python":
@@ -174,7 +178,7 @@ class Page:
         elif words[0] not in ("ls", "cat"):
             raise BlockError(f"$ {command}: only flyte-core, python, ls and cat can be checked; skip it with a reason")
         paths = [str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "100", "NO_COLOR": "1"}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "100", "NO_COLOR": "1", **variables}
         return subprocess.run(words, capture_output=True, text=True, check=False, cwd=self.folder, env=env, timeout=120)
 
 

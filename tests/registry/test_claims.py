@@ -99,7 +99,7 @@ def test_one_distribution_that_claims_a_name_twice_is_told_to_be_mended(site, re
     [
         ("executor", "docker", ["it comes with flyte-core-container: pip install flyte-core-container"]),
         ("executor", "dokcer", ["did you mean 'docker' (pip install flyte-core-container)", "installed are: local"]),
-        ("executor", "locl", ["did you mean 'local'?"]),
+        ("executor", "locl", ["did you mean 'local'"]),
         ("task", "sql", ["pip install flyte-core-sql", "no task type is installed"]),
         ("task", "python", ["pip install flyte-core-python"]),
         ("task", "raw-container", ["pip install flyte-core-container"]),

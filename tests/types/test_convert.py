@@ -68,10 +68,10 @@ def codec_of(request, celsius):
     return Face
 
 
-def test_variables_stand_in_the_order_of_declaration_with_the_docstring_or_their_name():
+def test_variables_stand_in_the_order_of_declaration_described_by_their_names():
     message = typed_interface(INTERFACE)
     assert [(entry.key, entry.value.description) for entry in message.inputs.variables] == [
-        ("a", "how many."),
+        ("a", "a"),
         ("b", "b"),
         ("c", "c"),
         ("d", "d"),
