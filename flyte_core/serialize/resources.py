@@ -44,17 +44,16 @@ def _pair(value: Any) -> tuple[Any, Any]:
 def get_proto_resources(resources: Resources | None) -> tasks_pb2.Resources | None:
     """Give the container resources of a `Resources` as Flyte's message.
 
-        Args:
-            resources: cpu, memory, gpu and disk become entries in this order; a pair is (request, limit).
+    Args:
+        resources: cpu, memory, gpu and disk become entries in this order; a pair is (request, limit).
 
-        Returns:
-            A ``flyteidl2.core.tasks_pb2.Resources``, or None when nothing is asked for.
+    Returns:
+        A ``flyteidl2.core.tasks_pb2.Resources``, or None when nothing is asked for.
 
-        Example:
-            >>> from flyte_core.models import Resources
-    from flyte_core.models.accelerators import wire_name
-            >>> get_proto_resources(Resources(cpu=(1, 2))).limits[0].value
-            '2'
+    Example:
+        >>> from flyte_core.models import Resources
+        >>> get_proto_resources(Resources(cpu=(1, 2))).limits[0].value
+        '2'
     """
     resources = _checked(resources)
     if resources is None:
@@ -82,17 +81,16 @@ def _quantity(device: Device | None) -> int | None:
 def get_proto_extended_resources(resources: Resources | None) -> tasks_pb2.ExtendedResources | None:
     """Give the accelerator and the shared memory of a `Resources` as Flyte's message.
 
-        Args:
-            resources: a device with a name becomes the accelerator; ``shm="auto"`` is shared memory without a limit.
+    Args:
+        resources: a device with a name becomes the accelerator; ``shm="auto"`` is shared memory without a limit.
 
-        Returns:
-            A ``flyteidl2.core.tasks_pb2.ExtendedResources``, or None when there is neither.
+    Returns:
+        A ``flyteidl2.core.tasks_pb2.ExtendedResources``, or None when there is neither.
 
-        Example:
-            >>> from flyte_core.models import Resources
-    from flyte_core.models.accelerators import wire_name
-            >>> get_proto_extended_resources(Resources(gpu="T4:1")).gpu_accelerator.device
-            'nvidia-tesla-t4'
+    Example:
+        >>> from flyte_core.models import Resources
+        >>> get_proto_extended_resources(Resources(gpu="T4:1")).gpu_accelerator.device
+        'nvidia-tesla-t4'
     """
     resources = _checked(resources)
     if resources is None:
