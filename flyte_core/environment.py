@@ -175,6 +175,7 @@ class TaskEnvironment(Environment):
     The other arguments are those of `Environment`.
 
     Example:
+        >>> from flyte_core import Resources, TaskEnvironment
         >>> env = TaskEnvironment("hello", resources=Resources(cpu=1, memory="1Gi"))
         >>> @env.task
         ... async def greet(name: str) -> str:

@@ -135,9 +135,9 @@ def atomic_write(path: str | os.PathLike[str], data: bytes, *, sync: bool = True
 
     Example:
         >>> import tempfile
-        >>> file = tempfile.mkdtemp() + "/a.txt"
+        >>> file = Path(tempfile.mkdtemp()) / "a.txt"
         >>> atomic_write(file, b"text")
-        >>> open(file).read()
+        >>> file.read_text()
         'text'
     """
     target = Path(os.path.realpath(local_path(path)))
