@@ -115,7 +115,7 @@ class TaskTemplate(Generic[P, R, F]):
     resources: Resources | None = None
     cache: CacheRequest = "disable"
     interruptible: bool = False
-    retries: int | RetryStrategy = 0
+    retries: int | RetryStrategy | None = 0
     reusable: ReusePolicy | None = None
     docs: Documentation | None = None
     env_vars: dict[str, str] | None = None
@@ -153,6 +153,8 @@ class TaskTemplate(Generic[P, R, F]):
             self.cache = Cache(behavior=self.cache)
         if isinstance(self.retries, int):
             self.retries = RetryStrategy(count=self.retries)
+        elif self.retries is not None and not isinstance(self.retries, RetryStrategy):
+            raise InvalidTypeError(f"task {self.name!r}", "retries", self.retries, "a number or a RetryStrategy")
         if not self.short_name:
             self.short_name = self.name
         triggers: Any = self.triggers

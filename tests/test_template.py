@@ -151,6 +151,12 @@ def test_a_task_without_code_says_what_to_do():
     assert "odd" in str(raised.value)
 
 
+@pytest.mark.parametrize("retries", [1.5, "3", [1]])
+def test_retries_of_a_wrong_type_are_refused(retries):
+    with pytest.raises(TypeError, match="'t': retries"):
+        TaskTemplate(name="t", interface=EMPTY, retries=retries)
+
+
 # ---- override ------------------------------------------------------------------------------------------
 
 FALSY = {"retries": 0, "timeout": 0, "env_vars": {}, "secrets": []}

@@ -27,6 +27,7 @@ from flyte_core.models import (
     RetryStrategy,
     TaskContext,
     generate_random_name,
+    retry_from_request,
 )
 from flyte_core.registry import TaskPluginRegistry
 from flyte_core.report import Report
@@ -189,7 +190,7 @@ class LocalController:
     async def _attempts(self, action: _Action, hooks: TaskHooks, codec: InterfaceCodec, message: Any) -> Any:
         """Execute the task until it succeeds or has no retries left; give the outputs as a message."""
         task = action.task
-        retries = task.retries if isinstance(task.retries, RetryStrategy) else RetryStrategy(count=task.retries)
+        retries = retry_from_request(task.retries)
         for number in range(1, retries.count + 2):
             try:
                 # Read anew for each attempt, so that one attempt's changes to a list do not reach the next.

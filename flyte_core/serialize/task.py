@@ -220,9 +220,9 @@ def _image_uri(task: TaskTemplate, sctx: SerializationContext) -> str:
 
 
 def _fill_metadata(metadata: tasks_pb2.TaskMetadata, task: TaskTemplate) -> None:
-    retries = task.retries
-    # Assigning to a sub-message makes it present even when all its fields are at their defaults.
-    metadata.retries.retries = retries.count if isinstance(retries, RetryStrategy) else retries
+    if isinstance(task.retries, RetryStrategy):
+        # Assigning to a sub-message makes it present even when all its fields are at their defaults.
+        metadata.retries.retries = task.retries.count
     if task.timeout is not None:
         metadata.timeout.FromTimedelta(timeout_from_request(task.timeout).runtime)
     metadata.interruptible = task.interruptible

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from flyte_core.errors import ModuleLoadError
+from flyte_core.errors import ModuleLoadError, SerializationError
 from flyte_core.extend import TaskTemplate
 
 __all__ = ["RESOLVER_PATH", "DefaultTaskResolver", "loader_args"]
@@ -32,7 +32,7 @@ def loader_args(task: TaskTemplate, root_dir: Path) -> list[str]:
         ``["mod", <module>, "instance", <function's name>]``.
 
     Raises:
-        ModuleLoadError: when the function has no file below ``root_dir`` and no module that can be imported.
+        SerializationError: (a ValueError) when the function's file is neither below ``root_dir`` nor installed.
     """
     func = inspect.unwrap(task.func)  # type: ignore[attr-defined] # templates with a function have it
     module = sys.modules.get(func.__module__)
@@ -47,17 +47,22 @@ def _module_name(name: str, file: str, root_dir: str) -> str:
         relative = Path(file).resolve().relative_to(Path(root_dir).resolve())
     except ValueError:
         relative = None
-    if relative is not None and "site-packages" not in relative.parts:
+    if relative is not None and not _is_installed(os.fspath(relative)):
         parts = list(relative.with_suffix("").parts)
         if parts[-1] == "__init__" and len(parts) > 1:
             parts.pop()
         return ".".join(parts)
-    if name == "__main__":
-        raise ModuleLoadError(
-            f"a task's function is in __main__ ({file}), which is not below the root folder {root_dir}; "
-            f"set root_dir to a folder above it"
-        )
-    return name
+    if name != "__main__" and _is_installed(file):
+        return name
+    raise SerializationError(
+        f"the function of a task is in module {name!r} ({file}), which is neither below the root folder {root_dir} nor "
+        f"an installed package, so a container could not import it; set root_dir to a folder above the file, or give a "
+        f"pickled code bundle"
+    )
+
+
+def _is_installed(file: str) -> bool:
+    return bool({"site-packages", "dist-packages"} & set(Path(file).parts))
 
 
 class DefaultTaskResolver:
