@@ -57,12 +57,36 @@ def bullets(text: str) -> str:
 
 
 def code(example: str) -> str:
-    """Give the code of an example without its prompts."""
-    lines = [line[4:] for line in example.splitlines() if line.startswith((">>> ", "... "))]
-    return "\n".join(lines)
+    """Give the code of an example without its prompts, and with the blank lines that the formatter wants."""
+    found: list[str] = []
+    inner = False
+    for line in (line[4:] for line in example.splitlines() if line.startswith((">>> ", "... "))):
+        begins = re.match(r"    (async )?def ", line) is not None
+        ends = inner and not line.startswith("     ")
+        after_import = bool(found) and re.match(r"    (from|import) ", found[-1]) and "import" not in line
+        if begins or ends or after_import:
+            found.append("")
+        inner = begins or (inner and not ends)
+        found.append(line)
+    return "\n".join(found)
 
 
 # ---- hooks.md --------------------------------------------------------------------------------------------
+
+
+_HOOKS_HEAD = """\
+<!-- Written by docs/generate.py from flyte_core/hookspecs.py; change that file. -->
+# Hooks
+
+The contract between the core and its plugins, version {version}. How to write a plugin: [](plugins.md).
+A function is an implementation when it is marked with `hookimpl` and has the hook's name and parameters:
+
+```python
+import time
+
+from flyte_core.extend import hookimpl
+```
+"""
 
 
 def _is_spec(node: ast.stmt) -> bool:
@@ -77,10 +101,7 @@ def hook_page() -> str:
     specs = [node for node in tree.body if isinstance(node, ast.FunctionDef) and _is_spec(node)]
     version = ".".join(map(str, hookspecs.HOOK_API_VERSION))
     parts = [
-        "<!-- Written by docs/generate.py from flyte_core/hookspecs.py; change that file. -->\n# Hooks",
-        f"The contract between the core and its plugins, version {version}. How to write a plugin: [](plugins.md).\n"
-        "A function is an implementation when it is marked with `hookimpl` and has the hook's name and parameters:",
-        "```python\nimport time\n\nfrom flyte_core.extend import hookimpl\n```",
+        _HOOKS_HEAD.format(version=version).rstrip(),
         "\n".join(_overview(specs)),
         *(_hook(node) for node in specs),
     ]
@@ -121,19 +142,37 @@ def _hook(node: ast.FunctionDef) -> str:
 # ---- errors.md -------------------------------------------------------------------------------------------
 
 
+_ERRORS_HEAD = """\
+<!-- Written by docs/generate.py from flyte_core/errors.py; change that file. -->
+# Errors
+
+```python
+from flyte_core import Resources
+from flyte_core.errors import FlyteCoreError
+
+try:
+    Resources(cpu="1x")
+except FlyteCoreError as error:
+    print(error)
+```
+
+```text output
+Resources: cpu = '1x' is not allowed; expected ...
+```
+
+Everything that flyte_core raises on purpose is a `FlyteCoreError`. Most are also the built-in exception that fits, so
+`except ValueError` catches them too. Every message says what happened, where, and what to do.
+
+## The base
+"""
+
+
 def error_page() -> str:
     """Write the page of all public exceptions."""
     from flyte_core import errors
 
     source = (PACKAGE / "errors.py").read_text(encoding="utf-8")
-    parts = [
-        "<!-- Written by docs/generate.py from flyte_core/errors.py; change that file. -->\n# Errors",
-        "Everything that flyte_core raises on purpose is a `FlyteCoreError`. Most are also the built-in exception that"
-        " fits, so `except ValueError` catches them too. Every message says what happened, where, and what to do.",
-        "```python\nfrom flyte_core import Resources\nfrom flyte_core.errors import FlyteCoreError\n\n"
-        'try:\n    Resources(cpu="1x")\nexcept FlyteCoreError as error:\n    print(error)\n```',
-        "```text output\nResources: cpu = '1x' is not allowed; expected ...\n```",
-    ]
+    parts = [_ERRORS_HEAD.rstrip()]
     headings = [(m.start(), m[1]) for m in re.finditer(r"^# -{4} (.+?) -+$", source, re.MULTILINE)]
     offsets = _line_offsets(source)
     for node in ast.parse(source).body:

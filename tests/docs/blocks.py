@@ -97,7 +97,8 @@ class Page:
         self.folder = folder
         self.printed = ""
         self._module = types.ModuleType(f"page_{re.sub(r'[^a-z]', '_', path.stem.lower())}")
-        self._module.__file__ = str(path)
+        # A page is read as a script that lies in its folder.
+        self._module.__file__ = str(folder / f"{self._module.__name__}.py")
         sys.modules[self._module.__name__] = self._module
 
     def run(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,8 @@ def _modules() -> list[str]:
 @pytest.fixture(autouse=True)
 def _own_surroundings(tmp_path, monkeypatch):
     monkeypatch.setenv("FLYTE_CORE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
+    # Examples that serialize take the working directory for the one that modules are imported from.
+    monkeypatch.chdir(Path(__file__).parents[2])
     from flyte_core.runtime import initialize
 
     monkeypatch.setattr(initialize, "_config", None)
