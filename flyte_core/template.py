@@ -213,7 +213,10 @@ class TaskTemplate(Generic[P, R, F]):
         Raises:
             TaskNotExecutableError: always; a task type that runs overrides it, or its owner has the hook.
         """
-        raise TaskNotExecutableError(
+        raise self._not_executable()
+
+    def _not_executable(self) -> TaskNotExecutableError:
+        return TaskNotExecutableError(
             f"task {self.name!r} of type {self.task_type!r} ({type(self).__qualname__}) cannot run here: neither its "
             f"class overrides execute() nor does a plugin own its type; "
             f"override it, or install the plugin of task type {self.task_type!r}"
@@ -275,7 +278,12 @@ class TaskTemplate(Generic[P, R, F]):
 
         Returns:
             A coroutine for an asynchronous task, else the outputs.
+
+        Raises:
+            TaskNotExecutableError: when the class does not override ``execute``; the hook is not asked out here.
         """
+        if type(self).execute is TaskTemplate.execute:
+            raise self._not_executable()
         result: Awaitable[Any] = self.execute(*args, **kwargs)
         if self._call_as_synchronous and inspect.iscoroutine(result):
             # Its import takes as long as all else that a declaration needs.

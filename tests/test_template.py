@@ -149,6 +149,8 @@ def test_a_task_without_code_says_what_to_do():
         asyncio.run(TaskTemplate(name="t", interface=EMPTY, task_type="odd").execute())
     assert isinstance(raised.value, NotImplementedError)
     assert "odd" in str(raised.value)
+    with pytest.raises(TaskNotExecutableError):
+        TaskTemplate(name="t", interface=EMPTY)()
 
 
 @pytest.mark.parametrize("retries", [1.5, "3", [1]])
