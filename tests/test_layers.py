@@ -55,3 +55,13 @@ def test_every_exception_to_the_layers_has_its_reason() -> None:
     lines = CONTRACTS.read_text(encoding="utf-8").splitlines()
     exceptions = [at for at, line in enumerate(lines) if re.match(r"\s+\S+ -> \S+$", line)]
     assert [lines[at] for at in exceptions if not lines[at - 1].lstrip().startswith("# ")] == []
+
+
+def test_the_page_on_the_architecture_has_the_layers_in_their_order() -> None:
+    section = (
+        (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Layers")[2].partition("## ")[0]
+    )
+    rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
+    told = [set(re.findall(r"`(\w+)/?`", row)) for row in rows]
+    found = {name.name for name in pkgutil.iter_modules(flyte_core.__path__) if not name.name.startswith("_")}
+    assert told == [layer & found for layer in reversed(_layers()) if layer & found]
