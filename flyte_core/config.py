@@ -9,9 +9,9 @@ Settings are read from, nearest first:
    the working directory upwards that has one (both in one folder: ``flyte_core.toml``).
 
 Which plugins may be used is written alike in all three. A name alone means every kind of plugin, ``kind:name`` one kind
-(`KINDS`)::
+(`KINDS`). In one text, ``name=distribution`` chooses, ``-name`` blocks and ``+name`` requires::
 
-    FLYTE_CORE_PLUGINS="sql=flyte-core-sql,-otel,-executor:docker"
+    FLYTE_CORE_PLUGINS="sql=flyte-core-sql,-otel,-executor:docker,+policy,+hooks:audit"
 
     [tool.flyte_core.plugins]                # in flyte_core.toml: [plugins]
     choose = { sql = "flyte-core-sql" }      # of several distributions that claim "sql", this one
@@ -49,9 +49,15 @@ __all__ = [
 #: Every kind of plugin, by the singular name that settings, errors and listings use.
 KINDS = ("task", "config", "hooks", "image_builder", "executor", "transformer", "command")
 
-#: The environment variable that chooses and blocks plugins.
+#: The environment variable that chooses, blocks and requires plugins.
 PLUGINS_VARIABLE = "FLYTE_CORE_PLUGINS"
 
+#: How each key of the table is written in a text; as names of plugins they would be settings that fail open.
+_TEXT_FORMS = {
+    "choose": "name=distribution to choose",
+    "block": "-name to block",
+    "require": "+name to require",
+}
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _FILE_NAMES = ("flyte_core.toml", "pyproject.toml")
 
@@ -97,11 +103,11 @@ def _claims(keys: Iterable[object], field: str) -> frozenset[str]:
     return frozenset(_claim(key, field) for key in keys)
 
 
-def _blocked(keys: Iterable[object]) -> frozenset[str]:
+def _blocked(keys: Iterable[str]) -> frozenset[str]:
     return _claims(keys, "block")
 
 
-def _required(keys: Iterable[object]) -> frozenset[str]:
+def _required(keys: Iterable[str]) -> frozenset[str]:
     return _claims(keys, "require")
 
 
@@ -142,8 +148,8 @@ class PluginSettings:
     """
 
     choose: Mapping[str, str] = attrs.field(factory=dict, converter=_choices)
-    block: frozenset[str] = attrs.field(default=(), converter=_blocked)
-    require: frozenset[str] = attrs.field(default=(), converter=_required)
+    block: frozenset[str] = attrs.field(default=frozenset(), converter=_blocked)
+    require: frozenset[str] = attrs.field(default=frozenset(), converter=_required)
     sources: Mapping[str, str] = attrs.field(factory=dict, converter=_read_only, eq=False)
 
     def __attrs_post_init__(self) -> None:
@@ -455,23 +461,25 @@ def _layer_plugins(where: str, raw: object) -> PluginSettings:
     except (InvalidValueError, InvalidTypeError) as error:
         shown = f"{error.field} = {error.value!r}"
         raise ConfigError(f"{where}: {shown} is not allowed; expected {error.allowed}") from error
-    raise ConfigError(f"{where}: expected a table or a text such as sql=flyte-core-sql,-otel; got {raw!r}")
+    raise ConfigError(f"{where}: expected a table or a text such as sql=flyte-core-sql,-otel,+policy; got {raw!r}")
 
 
 def _plugins_from_text(where: str, text: str) -> PluginSettings:
     choose: dict[str, str] = {}
-    block: list[str] = []
+    signed: dict[str, list[str]] = {"-": [], "+": []}
     for item in filter(None, (part.strip() for part in text.split(","))):
         name, equals, distribution = (piece.strip() for piece in item.partition("="))
-        if equals and not name.startswith("-"):
+        if name in _TEXT_FORMS and equals:
+            raise ConfigError(f"{where}: {item!r} names no plugin; write {_TEXT_FORMS[name]} (a table has the key {name!r})")
+        if equals and name[:1] not in signed:
             if choose.get(name, distribution) != distribution:
                 raise ConfigError(f"{where}: {name!r} is chosen twice, as {choose[name]!r} and as {distribution!r}")
             choose[name] = distribution
-        elif name.startswith("-") and not equals:
-            block.append(name[1:].strip())
+        elif name[:1] in signed and not equals:
+            signed[name[0]].append(name[1:].strip())
         else:
-            raise ConfigError(f"{where}: cannot read {item!r}; write name=distribution to choose or -name to block")
-    return PluginSettings(choose=choose, block=block)
+            raise ConfigError(f"{where}: cannot read {item!r}; write {', '.join(_TEXT_FORMS.values())}")
+    return PluginSettings(choose=choose, block=signed["-"], require=signed["+"])
 
 
 def _plugins_from_table(where: str, table: Mapping[str, Any]) -> PluginSettings:

@@ -113,6 +113,32 @@ def test_the_variable_chooses_and_blocks():
     assert setting.value.block == {"otel", "executor:docker"}
 
 
+def test_the_variable_requires_what_has_a_plus(tmp_path):
+    (tmp_path / "flyte_core.toml").write_text('[plugins]\nrequire = ["audit"]\n')
+    settings = load({"FLYTE_CORE_PLUGINS": "+policy, + hooks:guard ,-otel"}, tmp_path).plugins.value
+    assert settings.require == {"policy", "hooks:guard", "audit"}
+    assert settings.source("policy") == "environment FLYTE_CORE_PLUGINS"
+    assert (settings.block, dict(settings.choose)) == ({"otel"}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("require=policy", r"write \+name to require"),
+        ("sql=x, require = policy", r"write \+name to require"),
+        ("block=otel", "write -name to block"),
+        ("choose=sql", "write name=distribution to choose"),
+    ],
+)
+def test_a_key_of_the_table_in_the_variable_is_no_choice(text, form):
+    with pytest.raises(ConfigError, match=form):
+        load({"FLYTE_CORE_PLUGINS": text})
+
+
+def test_a_plugin_may_have_a_keys_name_where_its_kind_is_given():
+    assert load({"FLYTE_CORE_PLUGINS": "task:require=x"}).plugins.value.choice("task", "require")
+
+
 def test_a_bare_name_means_every_kind_and_a_prefixed_one_its_own():
     settings = PluginSettings(block=["otel", "executor:docker"], choose={"task:sql": "x", "y": "z"})
     assert all(settings.blocked_by(kind, "otel") == "otel" for kind in KINDS)
