@@ -31,6 +31,7 @@ __all__ = [
     "ImagePullBackOffError",
     "InitializationError",
     "InlineIOMaxBytesBreached",
+    "InputError",
     "InvalidImageNameError",
     "InvalidTypeError",
     "InvalidValueError",
@@ -63,6 +64,7 @@ __all__ = [
     "TypeTransformerFailedError",
     "UnionRpcError",
     "UnknownFieldError",
+    "UnresolvedAnnotationError",
 ]
 
 
@@ -151,6 +153,22 @@ class UnresolvedAnnotationError(FlyteCoreError, NameError, TypeError, ValueError
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.owner, self.parameter, self.annotation, self.reason)
+
+
+class InputError(FlyteCoreError, ValueError):
+    """A call of a task has missing, unknown, doubled or too many inputs; the message lists all of them.
+
+    Args:
+        owner: whose inputs they are, such as ``task 'flows.main'``.
+        problems: one text for each fault.
+    """
+
+    def __init__(self, owner: str, problems: Sequence[str]) -> None:
+        super().__init__(f"{owner}: {'; '.join(problems)}")
+        self.owner, self.problems = owner, tuple(problems)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.owner, self.problems)
 
 
 class ConfigError(FlyteCoreError, ValueError):
@@ -455,3 +473,17 @@ def near_misses(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     import difflib
 
     return difflib.get_close_matches(name, sorted(set(known)), n=limit, cutoff=0.6)
+
+
+def mark_as_task_code(error: BaseException) -> None:
+    """Remember that an exception comes out of a task's own code, so that no plugin on its way is blamed for it."""
+    try:
+        error._flyte_core_task_code = True  # type: ignore[attr-defined] # any exception may carry attributes
+    except AttributeError:
+        # A class with slots cannot; its exceptions are then reported as the plugin's.
+        return
+
+
+def is_task_code(error: BaseException) -> bool:
+    """Whether `mark_as_task_code` has seen the exception."""
+    return getattr(error, "_flyte_core_task_code", False) is True

@@ -151,6 +151,9 @@ class TaskTemplate(Generic[P, R, F]):
             self.image = _image(self.image)
         if isinstance(self.cache, str):
             self.cache = Cache(behavior=self.cache)
+        cache: Any = self.cache
+        if isinstance(cache, Cache) and cache.ignored_inputs:
+            cache.check_inputs(self.interface.inputs, f"task {self.name!r}, cache")
         if isinstance(self.retries, int):
             self.retries = RetryStrategy(count=self.retries)
         elif self.retries is not None and not isinstance(self.retries, RetryStrategy):

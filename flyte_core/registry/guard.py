@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flyte_core.errors import FlyteCoreError, HookError, PluginError
+from flyte_core.errors import FlyteCoreError, HookError, PluginError, is_task_code
 from flyte_core.hookcall import HookCall
 from flyte_core.hookspecs import ASYNC_HOOKS
 from flyte_core.registry.loading import describe
@@ -127,6 +127,8 @@ def _synchronous(function: Callable[..., Any], blame: _Blame) -> Callable[..., A
             blame.sign(error)
             raise
         except Exception as error:
+            if is_task_code(error):
+                raise
             raise blame.raised(args, error) from error
         if check is not None:
             check(result, args, blame)
@@ -162,6 +164,8 @@ def _asynchronous(function: Callable[..., Any], blame: _Blame) -> Callable[..., 
             blame.sign(error)
             raise
         except Exception as error:
+            if is_task_code(error):
+                raise
             raise blame.raised(args, error) from error
 
     def call(*args: Any) -> HookCall[Any]:
@@ -240,6 +244,8 @@ def _start(function: Callable[..., Any], args: tuple[Any, ...], blame: _Blame) -
         blame.sign(error)
         raise
     except Exception as error:
+        if is_task_code(error):
+            raise
         raise blame.raised(args, error) from error
     return generator
 
@@ -265,7 +271,7 @@ def _finish(
             blame.sign(error)
         raise
     except Exception as error:
-        if error is raised:
+        if error is raised or is_task_code(error):
             raise
         raise blame.raised(args, error) from error
     generator.close()
@@ -280,6 +286,6 @@ async def _awaited(result: Awaitable[Any], inner: _Inner, args: tuple[Any, ...],
             blame.sign(error)
         raise
     except Exception as error:
-        if error is inner.raised:
+        if error is inner.raised or is_task_code(error):
             raise
         raise blame.raised(args, error) from error

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from flyte_core.context import ctx, use_task_context
-from flyte_core.errors import RuntimeUserError, TaskTimeoutError
+from flyte_core.errors import RuntimeUserError, TaskTimeoutError, mark_as_task_code
 from flyte_core.models import timeout_from_request
 from flyte_core.registry import TaskPluginRegistry
 from flyte_core.runtime.threads import WorkerThreads
@@ -28,6 +28,14 @@ current_threads: ContextVar[WorkerThreads | None] = ContextVar("flyte_core_threa
 
 async def call(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Call a function of the user's: a coroutine function in the event loop, any other in a worker thread."""
+    try:
+        return await _call(func, args, kwargs)
+    except Exception as e:
+        mark_as_task_code(e)
+        raise
+
+
+async def _call(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     if inspect.iscoroutinefunction(func):
         return await func(*args, **kwargs)
     threads = current_threads.get()
@@ -40,7 +48,8 @@ async def call(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
 async def around(task: TaskTemplate, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run a function with the task's ``pre`` before it and its ``post`` after it.
 
-    For the ``execute`` of templates that set ``runs_pre_and_post``; all others get both from the runner.
+    For the ``execute`` of templates that set ``runs_pre_and_post``; all others get both from the runner. What the
+    function raises stays the task's own error, also when a plugin's hook is on its way.
 
     Args:
         task: the template whose hooks are asked.

@@ -7,24 +7,23 @@ import collections
 import concurrent.futures
 import contextvars
 import functools
+import os
 import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from flyte_core.context import ctx, use_controller, use_task_context
-from flyte_core.errors import ReferenceTaskError, RunAbortedError
+from flyte_core.errors import ReferenceTaskError, RunAbortedError, TypeTransformerFailedError
 from flyte_core.models import (
     ActionID,
     Checkpoints,
     RawDataPath,
-    RetryStrategy,
     TaskContext,
     generate_random_name,
     retry_from_request,
@@ -49,6 +48,9 @@ __all__ = ["LocalController", "LocalExecutor"]
 
 #: Name of a run's first action, as on a cluster.
 ROOT_ACTION = "a0"
+
+#: How many tasks of synchronous callers may wait for the event loop to start them.
+_STARTS_AT_ONCE = 64
 
 #: How many events a run keeps for `LocalExecutor.logs`.
 _KEPT_EVENTS = 10_000
@@ -99,6 +101,7 @@ class LocalController:
         self.traces: list[TraceRecord] = []
         self._options = options
         self._threads = WorkerThreads()
+        self._starting = threading.Semaphore(_STARTS_AT_ONCE)
         self._results = RunResults(enabled=not options.disable_run_cache, overwrite=options.overwrite_cache)
 
     # ---- the Controller protocol ---------------------------------------------------------------------
@@ -108,9 +111,12 @@ class LocalController:
         if task.ref:
             raise ReferenceTaskError(f"task {task.name!r} is a reference to a task on a cluster; it cannot run locally")
         hooks = self.registry.hooks_for(task)
-        inputs = interface_codec(task.native_interface).bind(args, kwargs)
-        run = hooks.wrap("run_task", functools.partial(self._run_task, hooks))
-        return await run(task, inputs)
+        codec = interface_codec(task.native_interface)
+        inputs = codec.bind(args, kwargs, f"task {task.name!r}")
+        core = functools.partial(self._run_task, hooks)
+        run = hooks.wrap("run_task", core)
+        # Only a plugin in between needs to see the defaults; the codec keeps theirs converted.
+        return await run(task, inputs if run is core else codec.with_defaults(inputs))
 
     def submit_sync(
         self, task: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -122,8 +128,12 @@ class LocalController:
         if home is not None and home.is_running() and asyncio._get_running_loop() is not home:
 
             def start() -> None:
-                _settle(future, home.create_task(self.submit(task, args, kwargs)))
+                self._starting.release()
+                if not future.cancelled():
+                    _settle(future, home.create_task(self.submit(task, args, kwargs)))
 
+            # A thread that maps over thousands must not fill the loop's queue in front of everything else.
+            self._starting.acquire()
             home.call_soon_threadsafe(start, context=context)
             return future
 
@@ -149,6 +159,10 @@ class LocalController:
         try:
             with use_controller(self):
                 return await self.submit(task, (), dict(inputs))
+        except asyncio.CancelledError:
+            # At once: until the event loop has cancelled thousands of tasks, the threads would have started them.
+            self._threads.stop()
+            raise
         finally:
             current_threads.reset(tokens[1])
             current_registry.reset(tokens[0])
@@ -158,11 +172,14 @@ class LocalController:
         """Round one action: the core's implementation of the hook ``run_task``."""
         codec = interface_codec(task.native_interface)
         limit = task.max_inline_io_bytes
-        message = (
-            codec.encode_inputs((), inputs, limit=limit)
-            if codec.is_sync
-            else await codec.aencode_inputs((), inputs, limit=limit)
-        )
+        try:
+            message = (
+                codec.encode_inputs((), inputs, limit=limit)
+                if codec.is_sync
+                else await codec.aencode_inputs((), inputs, limit=limit)
+            )
+        except TypeTransformerFailedError as e:
+            raise TypeTransformerFailedError(f"task {task.name!r}, {e}") from e
         action = self._new_action(task, message.SerializeToString(deterministic=True))
         started = time.monotonic()
         self._tell("started", action)
@@ -204,7 +221,7 @@ class LocalController:
                 if number > retries.count or not is_retryable(error):
                     raise error from error.__cause__
                 self._tell("retrying", action, attempt=number, error=error)
-            await asyncio.sleep(_backoff_seconds(retries, number))
+            await asyncio.sleep(retries.delay(number - 1))
         raise AssertionError("the last attempt returns or raises")
 
     def _new_action(self, task: TaskTemplate, inputs: bytes) -> _Action:
@@ -278,6 +295,12 @@ class LocalController:
             self._options.on_event(event)
 
 
+def _own_temporary_folder() -> Path:
+    """Give the user's own folder for temporary files; another user's must neither be in the way nor readable."""
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
+    return Path(tempfile.gettempdir()) / f"flyte_core-{user}"
+
+
 async def _write_report(action: _Action) -> None:
     """Write the report of a task that has one, also when it failed: that is when it is wanted most."""
     report = action.context.report
@@ -294,26 +317,28 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _backoff_seconds(retries: RetryStrategy, number: int) -> float:
-    """Give the pause after attempt ``number``: the back-off, times the factor once for each further attempt."""
-    if not retries.backoff:
-        return 0.0
-    first = retries.backoff.total_seconds() if isinstance(retries.backoff, timedelta) else float(retries.backoff)
-    return first * float(retries.backoff_factor or 1) ** (number - 1)
-
-
 def _settle(future: concurrent.futures.Future[Any], task: asyncio.Task[Any]) -> None:
     """Hand the task's end over to the future, and the future's cancellation to the task."""
+    loop = task.get_loop()
 
     def finish(done: asyncio.Task[Any]) -> None:
-        if done.cancelled():
+        if not future.set_running_or_notify_cancel():
+            if not done.cancelled():
+                # Read, so that asyncio does not complain that an exception was never retrieved.
+                done.exception()
+        elif done.cancelled():
             future.set_exception(asyncio.CancelledError())
-        elif done.exception() is not None:
-            future.set_exception(done.exception())
+        elif (error := done.exception()) is not None:
+            future.set_exception(error)
         else:
             future.set_result(done.result())
 
+    def pass_on(ended: concurrent.futures.Future[Any]) -> None:
+        if ended.cancelled() and not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
     task.add_done_callback(finish)
+    future.add_done_callback(pass_on)
 
 
 @attrs.define(eq=False)
@@ -336,7 +361,7 @@ class LocalExecutor:
     async def submit(self, task: TaskTemplate, inputs: Mapping[str, Any], options: RunOptions) -> RunHandle:
         """Start a run in the running event loop."""
         name = options.name or f"r{generate_random_name().replace('-', '')[:19]}"
-        base = options.run_base_dir or str(Path(tempfile.gettempdir()) / "flyte_core" / "runs" / name)
+        base = options.run_base_dir or str(_own_temporary_folder() / "runs" / name)
         handle = RunHandle(name=name, url=base)
         controller = LocalController(options, handle)
         work = asyncio.ensure_future(controller.run_root(task, inputs))

@@ -79,13 +79,13 @@ class Runner:
 
         Raises:
             InvalidTypeError: when ``task`` is no task.
-            InvalidValueError: when inputs are missing, unknown or given twice.
+            InputError: when inputs are missing, unknown or given twice.
             RuntimeUserError: when the task's code raised; the original exception is chained.
         """
         if not isinstance(task, TaskTemplate):
             raise InvalidTypeError("run()", "task", task, "a task, as @env.task makes it")
         executor = self._make_executor()
-        inputs = interface_codec(task.native_interface).bind(args, kwargs)
+        inputs = interface_codec(task.native_interface).bind(args, kwargs, f"task {task.name!r}")
         handle = await executor.submit(task, inputs, self._options)
         outputs = await _wait(executor, handle)
         return Run(name=handle.name, url=handle.url, outputs=outputs)
@@ -237,7 +237,7 @@ class _RunFunction:
         The `Run`; ``outputs()`` gives None, one value, or a tuple with one for each declared output.
 
     Raises:
-        InvalidValueError: (a ValueError) when inputs are missing, unknown or given twice.
+        InputError: (a ValueError) when inputs are missing, unknown or given twice.
         RuntimeUserError: when the task's code raised; the original exception is chained.
 
     Example:

@@ -90,7 +90,7 @@ class _Job:
         """Stop the function at its next bytecode; whether a thread was interrupted."""
         with self._lock:
             self._cancelled = True
-            if self._thread is None:
+            if self._thread is None or self.interrupted:
                 return False
             self.interrupted = True
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(_Interrupted))
@@ -116,9 +116,11 @@ class WorkerThreads:
         self._condition = threading.Condition()
         # All under the condition: jobs nobody has taken, threads that will look for one, all threads, those that wait.
         self._jobs: collections.deque[_Job] = collections.deque()
+        self._running: set[_Job] = set()
         self._idle = 0
         self._threads = 0
         self._waiting = 0
+        self._stopped = False
 
     async def run(self, func: Callable[[], Any]) -> Any:
         """Call ``func`` in a worker thread, with the context variables of the caller, and give its result.
@@ -146,8 +148,20 @@ class WorkerThreads:
             with self._condition:
                 self._waiting -= 1
 
+    def stop(self) -> None:
+        """Take no more jobs, forget those that wait, and interrupt those that run; their callers are cancelled."""
+        with self._condition:
+            self._stopped = True
+            forgotten, running = list(self._jobs), list(self._running)
+            self._jobs.clear()
+        for job in (*forgotten, *running):
+            job.interrupt()
+
     def _put(self, job: _Job) -> None:
         with self._condition:
+            if self._stopped:
+                job.future.cancel()
+                return
             self._jobs.append(job)
             if self._idle >= len(self._jobs):
                 self._condition.notify()
@@ -167,7 +181,9 @@ class WorkerThreads:
             self._condition.wait_for(lambda: self._jobs, timeout=_IDLE_SECONDS)
             self._idle -= 1
             if self._jobs:
-                return self._jobs.popleft()
+                job = self._jobs.popleft()
+                self._running.add(job)
+                return job
             self._threads -= 1
             return None
 
@@ -176,8 +192,11 @@ class WorkerThreads:
             try:
                 deliver = job.run()
                 if job.interrupted:
+                    # One that has not come yet must not come later, outside of this block.
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), None)
                     break
                 with self._condition:
+                    self._running.discard(job)
                     # Before the result is out, so that the next call finds this thread instead of starting one.
                     self._idle += 1
                 if deliver is not None:
@@ -186,7 +205,8 @@ class WorkerThreads:
                 break
         else:
             return
-        # An interruption came, or may still come, so this thread takes no other task's code.
+        # What the interrupted code has left behind in this thread is not for another task.
         with self._condition:
+            self._running.discard(job)
             self._threads -= 1
             self._grow()

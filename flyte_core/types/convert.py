@@ -13,9 +13,11 @@ from flyteidl2.task import common_pb2
 
 from flyte_core.errors import (
     InlineIOMaxBytesBreached,
+    InputError,
     InvalidValueError,
     RuntimeDataValidationError,
     TypeTransformerFailedError,
+    near_misses,
 )
 from flyte_core.types import lookup
 from flyte_core.types.codec import Codec, codec_for
@@ -206,26 +208,50 @@ class InterfaceCodec:
         _put_variables(self.outputs, found.outputs)
         return found
 
-    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], owner: str = "call") -> dict[str, Any]:
         """The values of a call by input, as Python would bind them; defaults are left out.
 
+        Args:
+            args: values by position.
+            kwargs: values by name.
+            owner: whom the message is about.
+
         Raises:
-            ValueError: too many, unknown, given twice or missing; each is named.
+            InputError: too many, unknown, given twice or missing; each is named.
         """
+        given = dict(zip(self._by_name, args))  # noqa: B905 - too many are told below
+        given.update(kwargs)
+        if len(given) == len(args) + len(kwargs) and self._required <= given.keys() <= self._by_name.keys():
+            return given
+        raise InputError(owner, self._faults(args, kwargs))
+
+    def _faults(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
         names = list(self._by_name)
+        by_position = names[: len(args)]
+        faults = []
         if len(args) > len(names):
-            raise InvalidValueError("call", "arguments", tuple(args), f"at most {len(names)} ({', '.join(names)})")
-        given = dict(zip(names, args, strict=False))
-        for name, value in kwargs.items():
-            if name in given:
-                raise InvalidValueError("call", name, value, "one value; it is given by position already")
-            if name not in self._by_name:
-                raise InvalidValueError("call", name, value, f"only these inputs: {', '.join(names) or 'none'}")
-            given[name] = value
-        missing = [name for name in names if name in self._required and name not in given]
-        if missing:
-            raise _missing(missing)
-        return given
+            faults.append(f"{len(args)} values by position, but there are {len(names)} inputs")
+        for name in kwargs:
+            if name in by_position:
+                faults.append(f"input {name!r} is given by position and by name")
+            elif name not in self._by_name:
+                close = near_misses(name, names)
+                hint = (
+                    f"did you mean {' or '.join(map(repr, close))}?"
+                    if close
+                    else f"known: {', '.join(names) or 'none'}"
+                )
+                faults.append(f"there is no input {name!r} ({hint})")
+        missing = [n for n in names if n in self._required and n not in by_position and n not in kwargs]
+        return [*faults, *([_missing(missing)] if missing else [])]
+
+    def with_defaults(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of a call with the defaults of those that are left out, in the interface's order."""
+        return {
+            variable.name: given.get(variable.name, variable.default)
+            for variable in self.inputs
+            if variable.name in given or variable.remote is None
+        }
 
     def encode_inputs(
         self,
@@ -326,7 +352,7 @@ class InterfaceCodec:
             raise InvalidValueError("inputs", "names", ", ".join(unknown), f"only these inputs: {known}")
         missing = [name for name in self._by_name if name in self._required and name not in found]
         if missing:
-            raise _missing(missing)
+            raise InputError("inputs", [_missing(missing)])
         return {name: found[name] for name in self._by_name if name in found}
 
     # ---- outputs ---------------------------------------------------------------------------------
@@ -429,13 +455,8 @@ def _collapsed(values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def _missing(names: list[str]) -> InvalidValueError:
-    shown = ", ".join(names)
-    return InvalidValueError("call", "inputs", "missing", f"a value for {shown}, which {_have(names)} no default")
-
-
-def _have(names: list[str]) -> str:
-    return "have" if len(names) > 1 else "has"
+def _missing(names: Sequence[str]) -> str:
+    return f"missing input{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"
 
 
 def _wrong(kind: str, name: str, error: Exception) -> TypeTransformerFailedError:

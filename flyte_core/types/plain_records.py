@@ -149,7 +149,13 @@ def record_plain(t: type) -> Plain:
     fields = record_fields(t)
     plains = [plain_for(field.type) for field in fields]
     record = _Record(t, fields, plains)
-    names: dict[str, Any] = {"_cls": t, "_slow_encode": record.encode, "_slow_decode": record.decode}
+    # By its module's name a traceback tells the framework's frames from the user's.
+    names: dict[str, Any] = {
+        "__name__": __name__,
+        "_cls": t,
+        "_slow_encode": record.encode,
+        "_slow_decode": record.decode,
+    }
     names["_not_str"] = _not_str
     for index, plain in enumerate(plains):
         names[f"_e{index}"], names[f"_d{index}"] = _functions(plain)

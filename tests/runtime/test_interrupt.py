@@ -11,7 +11,7 @@ import pytest
 
 PROGRAM = """
 import asyncio, sys, time
-from flyte_core import TaskEnvironment, run
+from flyte_core import TaskEnvironment, map, run
 
 env = TaskEnvironment("interrupted")
 
@@ -28,6 +28,19 @@ def spins() -> None:
     print("ready", flush=True)
     while True:
         time.sleep(0.01)
+
+@env.task
+def counts(i: int) -> int:
+    global counted
+    counted += 1
+    return i
+
+counted = 0
+
+@env.task
+def maps() -> int:
+    print("ready", flush=True)
+    return sum(map(counts, range(20_000)))
 
 @env.task(cache="auto")
 async def kept(x: int) -> int:
@@ -47,7 +60,9 @@ if __name__ == "__main__":
     try:
         print(run(globals()[sys.argv[1]]).outputs())
     except KeyboardInterrupt:
-        print("interrupted", flush=True)
+        before = counted
+        time.sleep(0.2)
+        print("interrupted" if counted == before else "still running", flush=True)
         sys.exit(130)
 """
 
@@ -76,7 +91,7 @@ def start(tmp_path):
         process.communicate()
 
 
-@pytest.mark.parametrize(("task", "cleaned"), [("waits", True), ("spins", False)])
+@pytest.mark.parametrize(("task", "cleaned"), [("waits", True), ("spins", False), ("maps", False)])
 def test_ctrl_c_ends_a_run_at_once(start, task, cleaned):
     process = start(task)
     assert process.stdout.readline() == "ready\n"

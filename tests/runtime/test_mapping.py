@@ -118,6 +118,26 @@ def test_failures_are_results_unless_told_otherwise():
         run(strict, 3)
 
 
+def test_the_first_failure_ends_the_rest_quietly(capfd):
+    started = []
+
+    @env.task
+    def fails_early(x: int) -> int:
+        started.append(x)
+        if x == 3:
+            raise ValueError("three")
+        return x
+
+    @env.task
+    def strict(n: int) -> int:
+        return sum(flyte_core.map(fails_early, range(n), return_exceptions=False, concurrency=10))
+
+    with pytest.raises(RuntimeUserError, match="three"):
+        run(strict, 500)
+    assert len(started) < 100
+    assert capfd.readouterr().err == ""
+
+
 def test_several_iterables_are_taken_together():
     assert list(flyte_core.map(power, [2, 3], [3, 2], [1, 1])) == [9, 10]
 

@@ -116,7 +116,7 @@ def test_tasks_without_a_function_are_versioned_by_what_they_do_and_not_by_what_
 
 def test_ignoring_an_input_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="'z'"):
-        template(function_task(cache=Cache("auto", ignored_inputs=("z",))))
+        function_task(cache=Cache("auto", ignored_inputs=("z",)))
 
 
 def test_two_tasks_of_one_environment_do_not_share_what_is_their_own():

@@ -120,7 +120,7 @@ def test_inputs_come_back_in_the_order_of_the_interface_with_defaults(codec_of):
         ((), {}, "a"),
         ((1,), {"a": 1}, "a"),
         ((1,), {"unknown": 1}, "unknown"),
-        ((1, "x", None, [], None, 5), {}, "at most"),
+        ((1, "x", None, [], None, 5), {}, "values by position"),
     ],
 )
 def test_arguments_that_do_not_fit_are_named(codec_of, args, kwargs, named):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from flyte_core import logger
 from flyte_core.errors import ModuleLoadError, SerializationError
 from flyte_core.extend import TaskTemplate
 
@@ -37,6 +38,12 @@ def loader_args(task: TaskTemplate, root_dir: Path) -> list[str]:
     func = inspect.unwrap(task.func)  # type: ignore[attr-defined] # templates with a function have it
     module = sys.modules.get(func.__module__)
     file = getattr(module, "__file__", None) or func.__code__.co_filename
+    if "<locals>" in func.__qualname__:
+        logger.warning(
+            "task %r is defined inside a function, so a container cannot find it by its name; "
+            "define it at the top of its module, or give a pickled code bundle",
+            task.name,
+        )
     return [_MODULE, _module_name(func.__module__, file, os.fspath(root_dir)), _INSTANCE, func.__name__]
 
 

@@ -79,7 +79,10 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R, F]):
 
         return await around(self, self.func, args, kwargs)
 
-    def container_args(self, serialize_context: SerializationContext) -> list[str]:
+    # The parameter has the reference's name; the core passes it by position.
+    def container_args(  # pyright: ignore[reportIncompatibleMethodOverride] - a parameter of another name
+        self, serialize_context: SerializationContext
+    ) -> list[str]:
         """Give the command line of the runtime entry point for this task."""
         from flyte_core_python.entrypoint import runtime_args
 
