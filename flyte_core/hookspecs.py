@@ -15,6 +15,9 @@ instances of that class; the template's inherited method.
 All other hooks are synchronous.
 """
 
+# Specifications have a signature and a docstring, and no body.
+# pyright: reportReturnType=false
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence

@@ -21,7 +21,9 @@ _PICKLE = "PythonPickle"
 
 
 class _BlobCodec(Codec):
-    def __init__(self, python_type: Any, cls: type[File[Any] | Dir[Any]], dimensionality: int) -> None:
+    def __init__(
+        self, python_type: Any, cls: type[File[Any] | Dir[Any]], dimensionality: BlobType.BlobDimensionality
+    ) -> None:
         super().__init__(python_type, LiteralType(blob=BlobType(dimensionality=dimensionality)))
         self._cls = cls
         self._dimensionality = dimensionality

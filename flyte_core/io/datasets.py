@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DataFrameTransformer", "dataset_type"]
 
-_COLUMNS: dict[Any, int] = {
+_COLUMNS: dict[Any, SimpleType] = {
     int: SimpleType.INTEGER,
     float: SimpleType.FLOAT,
     str: SimpleType.STRING,

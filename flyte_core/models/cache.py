@@ -93,13 +93,14 @@ class FunctionBodyPolicy:
         return digest((salt, "definition", image, params.definition))
 
 
-def _names(value: object) -> object:
+# The converters leave what is of another type as it is, for the constructor to refuse.
+def _names(value: str | tuple[str, ...] | list[str] | set[str] | frozenset[str]) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, (list, set, frozenset)) else value
 
 
-def _policies(value: object) -> object:
+def _policies(value: CachePolicy | tuple[CachePolicy, ...] | list[CachePolicy] | None) -> tuple[CachePolicy, ...]:
     if value is None:
         return (FunctionBodyPolicy(),)
     return tuple(value) if isinstance(value, (list, tuple)) else (value,)

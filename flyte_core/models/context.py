@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["ImageCache", "SerializationContext", "TaskContext"]
 
 
+# Not dict itself: of its many overloads mypy takes none for the type of the constructor's argument.
+def _copy(images: Mapping[str, str]) -> dict[str, str]:
+    return dict(images)
+
+
 @frozen(slots=False)
 class ImageCache:
     """Which image each environment runs in, once the images are built.
@@ -33,7 +38,7 @@ class ImageCache:
         {'env': 'registry/app:1'}
     """
 
-    image_lookup: dict[str, str] = field(converter=dict)
+    image_lookup: dict[str, str] = field(converter=_copy)
     serialized_form: str | None = None
 
     @property

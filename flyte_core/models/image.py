@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from attrs import field, frozen
 
@@ -94,7 +94,7 @@ class Image:
     def _new(cls, **fields: Any) -> Image:
         image = cls.__new__(cls)
         # attrs' own constructor, under the name that it has next to a class's own __init__.
-        image.__attrs_init__(**fields)
+        image.__attrs_init__(**fields)  # pyright: ignore[reportAttributeAccessIssue] - only mypy knows attrs' name
         return image
 
     def _with(self, **changes: Any) -> Image:
@@ -351,4 +351,4 @@ def _check_platform(platform: object) -> tuple[Architecture, ...]:
     given = tuple(given) if isinstance(given, list) else given
     if not isinstance(given, tuple) or not given or not all(one in _BOTH_PLATFORMS for one in given):
         raise InvalidValueError("Image", "platform", platform, f"some of {', '.join(_BOTH_PLATFORMS)}")
-    return given
+    return cast("tuple[Architecture, ...]", given)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from attrs import field, frozen
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError
-from flyte_core.models.secret import Secret
+from flyte_core.models.secret import Secret, SecretRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,15 +15,23 @@ if TYPE_CHECKING:
 __all__ = ["AptPackages", "Commands", "Env", "Layer", "PipOption", "PipPackages", "WorkDir"]
 
 
-def as_tuple(value: object) -> object:
-    """One value as a tuple of one, a list as a tuple; anything else as it is."""
-    if isinstance(value, (str, Secret)):
+# The converters leave what is of another type as it is, for the checks to refuse.
+def _as_texts(value: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, list) else value
 
 
-def _optional_tuple(value: object) -> object:
-    return None if value is None or value in ([], ()) else as_tuple(value)
+def _optional_texts(value: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if value is None or value in ([], ()) else _as_texts(value)
+
+
+def _optional_secrets(value: SecretRequest | tuple[str | Secret, ...] | None) -> tuple[str | Secret, ...] | None:
+    if value is None or value in ([], ()):
+        return None
+    if isinstance(value, (str, Secret)):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _texts(owner: str, name: str, value: object) -> None:
@@ -75,10 +83,10 @@ class PipOption(Layer):
     """
 
     index_url: str | None = None
-    extra_index_urls: tuple[str, ...] | None = field(default=None, converter=_optional_tuple)
+    extra_index_urls: tuple[str, ...] | None = field(default=None, converter=_optional_texts)
     pre: bool = False
     extra_args: str | None = None
-    secret_mounts: tuple[str | Secret, ...] | None = field(default=None, converter=_optional_tuple)
+    secret_mounts: tuple[str | Secret, ...] | None = field(default=None, converter=_optional_secrets)
 
     def __attrs_post_init__(self) -> None:
         _secrets(type(self).__name__, self.secret_mounts)
@@ -102,7 +110,7 @@ class PipPackages(PipOption):
     """
 
     kind: ClassVar[str] = "pip"
-    packages: tuple[str, ...] | None = field(default=None, converter=_optional_tuple)
+    packages: tuple[str, ...] | None = field(default=None, converter=_optional_texts)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -120,8 +128,8 @@ class AptPackages(Layer):
     """
 
     kind: ClassVar[str] = "apt"
-    packages: tuple[str, ...] = field(converter=as_tuple)
-    secret_mounts: tuple[str | Secret, ...] | None = field(default=None, converter=_optional_tuple)
+    packages: tuple[str, ...] = field(converter=_as_texts)
+    secret_mounts: tuple[str | Secret, ...] | None = field(default=None, converter=_optional_secrets)
 
     def __attrs_post_init__(self) -> None:
         _texts("AptPackages", "packages", self.packages)
@@ -138,8 +146,8 @@ class Commands(Layer):
     """
 
     kind: ClassVar[str] = "commands"
-    commands: tuple[str, ...] = field(converter=as_tuple)
-    secret_mounts: tuple[str | Secret, ...] | None = field(default=None, converter=_optional_tuple)
+    commands: tuple[str, ...] = field(converter=_as_texts)
+    secret_mounts: tuple[str | Secret, ...] | None = field(default=None, converter=_optional_secrets)
 
     def __attrs_post_init__(self) -> None:
         _texts("Commands", "commands", self.commands)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, cast
 
 from attrs import field, frozen
 
@@ -128,8 +128,9 @@ def HABANA_GAUDI(device: str) -> Device:  # noqa: N802 - the reference's name
     return _make("HABANA_GAUDI", "HABANA_GAUDI", device)
 
 
-def _pair(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _pair(value: Amount | tuple[Amount, Amount] | list[Amount] | None) -> Amount | tuple[Amount, Amount] | None:
+    # A list of another length is refused by the check, with the message that a tuple gets.
+    return cast("tuple[Amount, Amount]", tuple(value)) if isinstance(value, list) else value
 
 
 @frozen(slots=False)

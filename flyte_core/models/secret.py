@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Secret", "SecretRequest", "secrets_from_request"]
 
 
-def _as_path(mount: object) -> object:
+def _as_path(mount: str | Path | None) -> Path | None:
     if not isinstance(mount, str):
         return mount
     from pathlib import Path

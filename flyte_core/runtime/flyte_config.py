@@ -227,7 +227,8 @@ def _words(value: object, where: str) -> tuple[str, ...]:
 
 def _names(value: object, where: str) -> dict[str, str]:
     if isinstance(value, str):
-        value = dict(part.strip().partition("=")[::2] for part in value.split(",") if part.strip())
+        parts = (part.strip().partition("=") for part in value.split(",") if part.strip())
+        value = {name: uri for name, _, uri in parts}
     if not isinstance(value, dict) or not all(isinstance(v, str) and v for v in value.values()):
         raise ConfigError(f"{where}: expected a URI by name, got {value!r}")
     return {str(name): uri for name, uri in value.items()}

@@ -23,7 +23,7 @@ def _optional_text(_instance: object, attribute: attrs.Attribute[Any], value: ob
         raise InvalidTypeError("init", attribute.name, value, "a str or None")
 
 
-def _sanitized(endpoint: object) -> str | None:
+def _sanitized(endpoint: str | None) -> str | None:
     """Give the endpoint in the form ``dns:///host``, which gRPC takes."""
     if not endpoint:
         return None
@@ -38,7 +38,7 @@ def _sanitized(endpoint: object) -> str | None:
     return f"dns:///{endpoint.removesuffix('/')}"
 
 
-def _words(command: object) -> tuple[str, ...] | None:
+def _words(command: list[str] | tuple[str, ...] | None) -> tuple[str, ...] | None:
     if command is None:
         return None
     if not isinstance(command, (list, tuple)):
@@ -46,7 +46,7 @@ def _words(command: object) -> tuple[str, ...] | None:
     return tuple(command)
 
 
-def _folder(path: object) -> Path | None:
+def _folder(path: str | os.PathLike[str] | None) -> Path | None:
     if path is None:
         return None
     if not isinstance(path, (str, os.PathLike)):
@@ -54,7 +54,7 @@ def _folder(path: object) -> Path | None:
     return Path(path)
 
 
-def _images(images: object) -> Mapping[str, str]:
+def _images(images: Mapping[str, str] | None) -> Mapping[str, str]:
     if not isinstance(images, (Mapping, type(None))):
         raise InvalidTypeError("init", "images", images, "image URIs by name, or None")
     return MappingProxyType(dict(images or {}))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from flyte_core.errors import RuntimeUserError
 from flyte_core.models import PRIMARY_CONTAINER_DEFAULT_NAME
 from flyte_core.models.pod import PRIMARY_CONTAINER_NAME_FIELD
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping
+
     from flyteidl2.core import tasks_pb2
 
     from flyte_core.models import CodeBundle, ReusePolicy
@@ -77,7 +79,9 @@ def _image_and_version(
     image = shared.container.image
     if shared.HasField("k8s_pod"):
         primary = shared.config[PRIMARY_CONTAINER_NAME_FIELD] or PRIMARY_CONTAINER_DEFAULT_NAME
-        for container in shared.k8s_pod.pod_spec["containers"]:
+        # Protobuf's types allow any JSON here; a pod's containers are a list of objects.
+        containers = cast("Iterable[MutableMapping[str, Any]]", shared.k8s_pod.pod_spec["containers"])
+        for container in containers:
             if container["name"] == primary:
                 image = container["image"]
                 container["args"] = []

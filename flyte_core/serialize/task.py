@@ -314,7 +314,7 @@ def _fill_sql(template: tasks_pb2.TaskTemplate, task: TaskTemplate, sql: object)
         )
 
 
-def _fill_config(template: tasks_pb2.TaskTemplate, task: TaskTemplate, config: object) -> None:
+def _fill_config(template: tasks_pb2.TaskTemplate, task: TaskTemplate, config: Mapping[str, str] | None) -> None:
     if not config:
         return
     try:

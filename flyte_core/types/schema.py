@@ -93,7 +93,7 @@ def _shadow(t: Any, outer: tuple[Any, ...]) -> Any:
     if t in outer or not is_ordinary(t):
         return t
     fields = [(field, _known(field.type, (*outer, t))) for field in record_fields(t)]
-    if dataclasses.is_dataclass(t) and all(known is field.type for field, known in fields):
+    if all(known is field.type for field, known in fields) and dataclasses.is_dataclass(t):
         return t
     namespace = {"__module__": t.__module__}  # where mashumaro looks up what annotations name
     parts = [(field.name, known, _field(field)) for field, known in fields]

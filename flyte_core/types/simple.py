@@ -169,7 +169,7 @@ class _TimedeltaCodec(Codec):
 class _SimpleTransformer(CodecTransformer):
     """One primitive type, its codec made once."""
 
-    def __init__(self, name: str, t: Any, simple: int, codec: type[Codec]) -> None:
+    def __init__(self, name: str, t: Any, simple: SimpleType, codec: type[Codec]) -> None:
         super().__init__(name, t)
         self._codec = codec(t, LiteralType(simple=simple))
 

@@ -50,7 +50,7 @@ def parse_text(text: str, pytype: Any) -> Any:
         return _union(text, t)
     if typing.get_origin(t) is typing.Literal:
         return _choice(text, t, {str(value): value for value in typing.get_args(t)}, {})
-    parse = _PARSERS.get(t) if lookup.is_class(t) or t is None else None
+    parse = _parser(t)
     if parse is not None:
         return parse(text)
     if lookup.is_class(t) and issubclass(t, enum.Enum):
@@ -60,6 +60,10 @@ def parse_text(text: str, pytype: Any) -> Any:
     if hasattr(owner, "from_existing_remote"):
         return owner.from_existing_remote(text)
     return _json(text, t)
+
+
+def _parser(t: Any) -> Callable[[str], Any] | None:
+    return _PARSERS.get(t) if lookup.is_class(t) or t is None else None
 
 
 def _literal_enum(t: type, member: enum.Enum) -> Any:
