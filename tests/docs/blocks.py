@@ -17,16 +17,19 @@ What the word after the language means, and the options after it:
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import linecache
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -211,12 +214,18 @@ def _trimmed(text: str) -> str:
 
 
 def _install(pyproject: Path, site: Path) -> None:
-    """Write the metadata that installing the project would write; its modules lie in the page's folder already."""
+    """Put into the page's folder what installing the project would: what its wheel includes, and its metadata.
+
+    Raises:
+        BlockError: if the project does not say what its wheel includes, or includes what the page has not written.
+    """
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
-    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    content = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    project = content["project"]
+    _copy_wheel(content, pyproject.parent, site)
     stem = f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     (site / stem).mkdir(exist_ok=True)
     requires = "".join(f"Requires-Dist: {requirement}\n" for requirement in project.get("dependencies", ()))
@@ -231,7 +240,24 @@ def _install(pyproject: Path, site: Path) -> None:
     # A reader starts a new process after installing; this one has to look again.
     from flyte_core.extend import TaskPluginRegistry
 
+    importlib.invalidate_caches()
     TaskPluginRegistry.refresh()
+
+
+def _copy_wheel(content: dict[str, Any], source: Path, site: Path) -> None:
+    try:
+        included = content["tool"]["hatch"]["build"]["targets"]["wheel"]["include"]
+    except KeyError:
+        raise BlockError("a pyproject.toml says what its wheel includes; without it an empty one is installed") from None
+    if content.get("build-system", {}).get("build-backend") != "hatchling.build":
+        raise BlockError("a pyproject.toml with settings for hatchling names it as its build backend")
+    for name in included:
+        if not (source / name).exists():
+            raise BlockError(f"the wheel includes {name}, which the page has not written")
+        if (source / name).is_dir():
+            shutil.copytree(source / name, site / name, dirs_exist_ok=True)
+        elif source != site:
+            shutil.copy(source / name, site / name)
 
 
 def main(page: str, folder: str) -> int:

@@ -84,6 +84,25 @@ def test_the_blocks_of_a_page_are_one_program_and_dots_stand_for_anything(tmp_pa
     assert page.run() == 3
 
 
+@pytest.mark.parametrize(
+    ("backend", "included", "wrong"),
+    [
+        ("hatchling.build", None, "says what its wheel includes"),
+        ("setuptools.build_meta", "here.py", "names it as its build backend"),
+        ("hatchling.build", "elsewhere.py", "elsewhere.py"),
+    ],
+    ids=["includes nothing", "other backend", "missing module"],
+)
+def test_a_project_that_would_install_nothing_is_an_error(backend, included, wrong, tmp_path):
+    wheel = f'[tool.hatch.build.targets.wheel]\ninclude = ["{included}"]\n' if included else ""
+    text = (
+        "```python file=p/here.py\n```\n\n```toml file=p/pyproject.toml\n"
+        f'[build-system]\nbuild-backend = "{backend}"\n[project]\nname = "p"\nversion = "1"\n{wheel}```\n'
+    )
+    with pytest.raises(BlockError, match=wrong):
+        _page(tmp_path, text).run()
+
+
 def test_a_block_is_read_with_its_options_and_line():
     text = '# Title\n\n```python skip="needs a cluster"\nx\n```\n'
     [block] = read_blocks(text)
