@@ -470,7 +470,7 @@ def _plugins_from_text(where: str, text: str) -> PluginSettings:
     for item in filter(None, (part.strip() for part in text.split(","))):
         name, equals, distribution = (piece.strip() for piece in item.partition("="))
         if name in _TEXT_FORMS and equals:
-            raise ConfigError(f"{where}: {item!r} names no plugin; write {_TEXT_FORMS[name]} (a table has the key {name!r})")
+            raise ConfigError(f"{where}: {item!r} names no plugin; write {_TEXT_FORMS[name]}")
         if equals and name[:1] not in signed:
             if choose.get(name, distribution) != distribution:
                 raise ConfigError(f"{where}: {name!r} is chosen twice, as {choose[name]!r} and as {distribution!r}")

@@ -8,7 +8,7 @@ from flyte_core.config import KINDS, PLUGINS_VARIABLE, PluginSettings
 from flyte_core.discovery import GROUPS, EntryPoint, PluginIndex
 from flyte_core.errors import PluginBlockedError, PluginConflictError, PluginNotFoundError, near_misses
 
-__all__ = ["Claims", "kind_label"]
+__all__ = ["Claims", "kind_label", "providers_of"]
 
 _LABELS = {
     "task": "task type",
@@ -42,6 +42,24 @@ _PROVIDERS = {
 def kind_label(kind: str) -> str:
     """Name a kind of plugin for people."""
     return _LABELS.get(kind, kind)
+
+
+def providers_of(key: str) -> list[str]:
+    """Give the distributions of this project that provide a name; nobody else's names are ever proposed to install.
+
+    Args:
+        key: a plugin's name, or ``kind:name``.
+
+    Returns:
+        Their names, sorted; empty for a name of other people.
+
+    Example:
+        >>> providers_of("executor:docker"), providers_of("policy")
+        (['flyte-core-container'], [])
+    """
+    wanted, _, name = key.rpartition(":")
+    found = (names.get(name) for kind, names in _PROVIDERS.items() if wanted in ("", kind))
+    return sorted({distribution for distribution in found if distribution is not None})
 
 
 class Claims:
@@ -83,7 +101,7 @@ class Claims:
             )
         found = self._chosen(kind, name, found)
         if len(found) > 1:
-            raise PluginConflictError(conflict_message(kind, name, found), plugin=name)
+            raise PluginConflictError(self._conflict_message(kind, name, found), plugin=name)
         return found[0] if found else None
 
     def _chosen(self, kind: str, name: str, found: tuple[EntryPoint, ...]) -> tuple[EntryPoint, ...]:
@@ -97,12 +115,43 @@ class Claims:
         if key == name and self._claims_elsewhere(name, distribution):
             return found  # the bare name meant another kind
         claimed = f"it is claimed by {_labels(found)}" if found else "nobody claims it"
+        source = self.settings.source(key)
+        known = distribution in providers_of(f"{kind}:{name}")
+        remedy = f"run pip install {distribution}, or choose another in {source}" if known else f"correct {source}"
         raise PluginNotFoundError(
-            f"{self.settings.source(key)} chooses {distribution} for {kind_label(kind)} {name!r}, but {distribution} "
-            f"does not provide it here; {claimed}. Run pip install {distribution}, or choose another",
+            f"{source} chooses {distribution} for {kind_label(kind)} {name!r}, but {distribution} "
+            f"does not provide it here; {claimed}; {remedy}",
             plugin=name,
             distribution=distribution,
         )
+
+    def _conflict_message(self, kind: str, name: str, found: Sequence[EntryPoint]) -> str:
+        """Say who contests a name, and how to decide all that these distributions contest at once."""
+        distributions = sorted({ep.distribution for ep in found})
+        if len(distributions) == 1:
+            values = " and ".join(repr(ep.value) for ep in found)
+            return (
+                f"{found[0].label} claims {kind_label(kind)} {name!r} twice, as {values}; the package has to be mended"
+            )
+        names = sorted({name, *self._contested_names(distributions)})
+        lines = (",".join(f"{contested}={chosen}" for contested in names) for chosen in distributions)
+        ways = " or ".join(f'{PLUGINS_VARIABLE}="{line}"' for line in lines)
+        others = [other for other in names if other != name]
+        also = f" (they also contest {', '.join(others)})" if others else ""
+        return (
+            f"{kind_label(kind)} {name!r} is claimed by {_labels(found)}{also}; choose one with {ways}, "
+            f"or under [tool.flyte_core.plugins] of pyproject.toml, or uninstall the other"
+        )
+
+    def _contested_names(self, distributions: list[str]) -> set[str]:
+        """Give the names that exactly these distributions claim and for which none is chosen."""
+        return {
+            name
+            for kind, group in GROUPS.items()
+            for name in self.index.names(group)
+            if self.settings.choice(kind, name) is None
+            and sorted({ep.distribution for ep in self.index.find(group, name)}) == distributions
+        }
 
     def _claims_elsewhere(self, name: str, distribution: str) -> bool:
         return any(ep.distribution == distribution for group in GROUPS.values() for ep in self.index.find(group, name))
@@ -144,19 +193,6 @@ class Claims:
         if colon:
             return [(kind, name)] if self.index.find(GROUPS[kind], name) else []
         return [(kind, name) for kind in KINDS if self.index.find(GROUPS[kind], name)]
-
-
-def conflict_message(kind: str, name: str, found: Sequence[EntryPoint]) -> str:
-    """Say who contests a name and how to decide it."""
-    distributions = sorted({ep.distribution for ep in found})
-    if len(distributions) == 1:
-        values = " and ".join(repr(ep.value) for ep in found)
-        return f"{found[0].label} claims {kind_label(kind)} {name!r} twice, as {values}; the package has to be mended"
-    ways = " or ".join(f'{PLUGINS_VARIABLE}="{name}={distribution}"' for distribution in distributions)
-    return (
-        f"{kind_label(kind)} {name!r} is claimed by {_labels(found)}; choose one with {ways}, "
-        f"or under [tool.flyte_core.plugins] of pyproject.toml, or uninstall the other"
-    )
 
 
 def _labels(found: Iterable[EntryPoint]) -> str:

@@ -15,7 +15,7 @@ from flyte_core.errors import (
     RequiredPluginError,
     near_misses,
 )
-from flyte_core.registry.claims import Claims
+from flyte_core.registry.claims import Claims, providers_of
 from flyte_core.registry.configs import ConfigTypes
 from flyte_core.registry.loading import Loader, describe
 
@@ -231,6 +231,30 @@ class Registry:
         state = self._state
         return state.loader.load(state.claims.require(_kind(kind), name))
 
+    def check(self, kind: str, name: str) -> Plugin | None:
+        """Load the plugin of a name as a run would, and verify it.
+
+        Args:
+            kind: one of `flyte_core.config.KINDS`, or an entry-point group.
+            name: the entry point's name.
+
+        Returns:
+            The verified plugin of kinds that have hooks; None for the others.
+
+        Raises:
+            PluginError: nobody claims the name, or the plugin is blocked, contested, broken or of another version.
+        """
+        kind = _kind(kind)
+        if kind == "task":
+            self.task_template_class(name)
+            return self.owner(name)
+        if kind == "hooks":
+            from flyte_core.registry.manager import load_plugin
+
+            return load_plugin(self._state.loader, self._state.claims.require(kind, name), "cross-cutting")
+        self.load(kind, name)
+        return None
+
     # ---- task types --------------------------------------------------------------------------------------------
 
     def owner(self, task_type: str) -> Plugin | None:
@@ -404,7 +428,7 @@ class Registry:
             source = claims.settings.source(key)
             kinds = claims.kinds_of(key)
             if not kinds:
-                raise _required(key, source, "no installed plugin has this name")
+                raise _required(key, source, f"no installed plugin has this name; {_absent_remedy(key)}")
             try:
                 for kind, name in kinds:
                     claims.resolve(kind, name)
@@ -422,6 +446,12 @@ def _required(key: str, source: str, reason: str, error: PluginError | None = No
         distribution=error.distribution if error is not None else None,
         version=error.version if error is not None else None,
     )
+
+
+def _absent_remedy(key: str) -> str:
+    providers = providers_of(key)
+    install = f"run pip install {' or '.join(providers)}" if providers else "install the distribution that provides it"
+    return f"{install}, or take {key!r} out of require"
 
 
 def _kind(kind_or_group: str) -> str:

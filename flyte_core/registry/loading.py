@@ -142,15 +142,19 @@ class Loader:
         if wanted is None:
             return
         version = ".".join(str(number) for number in HOOK_API_VERSION)
-        problem = ""
+        problem, remedy = "", f"install a version of {ep.distribution} or of {_CORE} that fits the other"
         try:
             if not isinstance(wanted, str) or not allows(wanted, version):
                 problem = f"was made for version {wanted!r} of the hook API, but this flyte_core has {version}"
         except PluginVersionError as error:
             problem = f"flyte_core_api: {error}"
+            remedy = f"it has to be a specifier of versions, such as '>=1,<2'; mend or uninstall {ep.distribution}"
         if problem:
             raise PluginVersionError(
-                f"{describe(ep)} {problem}", plugin=ep.name, distribution=ep.distribution, version=ep.version
+                f"{describe(ep)} {problem}; {remedy}",
+                plugin=ep.name,
+                distribution=ep.distribution,
+                version=ep.version,
             )
 
 

@@ -182,6 +182,36 @@ def test_a_required_plugin_that_cannot_be_used_stops_everything(site, registry_o
         assert part in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [
+        ("policy", "install the distribution that provides it, or take 'policy' out of require"),
+        ("hooks:otel", "run pip install flyte-core-otel, or take 'hooks:otel' out of require"),
+    ],
+)
+def test_an_absent_required_plugin_says_what_to_do(site, registry_of, template, key, remedy):
+    with pytest.raises(RequiredPluginError) as caught:
+        registry_of(require=[key]).hooks_for(template())
+    assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "part"), [("1 / 0", "ZeroDivisionError"), (HEAD + "@hookimpl\ndef confg(task): ...", "confg")]
+)
+@pytest.mark.parametrize(("group", "kind"), [(HOOKS, "hooks"), ("flyte_core.task_types", "task")])
+def test_checking_a_plugin_loads_and_verifies_it(site, registry_of, group, kind, source, part):
+    site.plugin(group, "bad", source)
+    with pytest.raises(PluginLoadError, match=part):
+        registry_of().check(kind, "bad")
+
+
+def test_checking_a_sound_plugin_gives_its_hooks(site, registry_of):
+    site.plugin(HOOKS, "good", GOOD)
+    site.plugin("flyte_core.executors", "exec", "")
+    assert [hook.hook for hook in registry_of().check("hooks", "good").hooks] == ["child_context"]
+    assert registry_of().check("executor", "exec") is None
+
+
 def test_a_required_plugin_that_is_sound_lets_everything_run(site, registry_of, template):
     site.plugin(HOOKS, "policy", GOOD)
     site.plugin("flyte_core.executors", "exec", "raise AssertionError('not to be imported')")
