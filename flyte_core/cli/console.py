@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = [
+    "MAX_CELL",
     "colourful",
     "err",
     "err_json",
@@ -24,10 +25,14 @@ __all__ = [
     "out_json",
     "printable",
     "render",
+    "shortened",
     "styled",
     "table",
     "to_json",
 ]
+
+#: Characters of a table's cell that no terminal limits, where the whole is to be had elsewhere.
+MAX_CELL = 60
 
 #: Columns given to a table that no terminal limits; wide enough that nothing is ever cut.
 _UNLIMITED = 10_000
@@ -106,6 +111,17 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def shortened(text: str, width: int = MAX_CELL) -> str:
+    """Cut a text to one line of limited width, with an ellipsis where something is missing.
+
+    Example:
+        >>> shortened("a long story", 8)
+        'a lon...'
+    """
+    line = " ".join(text.split()) if "\n" in text else text
+    return line if len(line) <= width else f"{line[: width - 3].rstrip()}..."
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> str:

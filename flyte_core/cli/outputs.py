@@ -6,11 +6,12 @@ import datetime as dt
 import enum
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from flyte_core.cli.console import table
+from flyte_core.cli.console import is_terminal, shortened, table
 
 if TYPE_CHECKING:
     from flyte_core.cli.tasks import Task
@@ -85,20 +86,30 @@ def _blocks(name: str | None, value: Any) -> Iterator[str]:
         tables = {key: item for key, item in fields.items() if _rows(item)}
         plain = [(key, _cell(item)) for key, item in fields.items() if key not in tables]
         if plain or not tables:
-            yield table(["field", "value"], plain, title=name)
+            yield _table(["field", "value"], plain, name)
         for key, item in tables.items():
             yield from _blocks(f"{name}.{key}" if name else key, item)
         return
     rows = _rows(value)
     if rows:
         shown = [[_cell(cell) for cell in row.values()] for row in rows[:_MAX_ROWS]]
-        text = table(list(rows[0]), shown, title=name)
+        text = _table(list(rows[0]), shown, name)
         more = len(rows) - len(shown)
         yield f"{text}\n... and {more} more; --json gives all" if more else text
     elif isinstance(value, dict) and value:
-        yield table(["key", "value"], [(_cell(key), _cell(item)) for key, item in value.items()], title=name)
+        yield _table(["key", "value"], [(_cell(key), _cell(item)) for key, item in value.items()], name)
     else:
         yield f"{name}: {_text(value)}" if name else _text(value)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None) -> str:
+    """Lay out a table; long cells are folded on a terminal, and cut where nothing limits the width."""
+    if is_terminal(sys.stdout):
+        return table(columns, rows, title=title)
+    shown = [[shortened(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    text = table(columns, shown, title=title)
+    is_cut = shown != [list(row) for row in rows]
+    return f"{text}\n... long cells are cut; --json gives all" if is_cut else text
 
 
 def _is_table(value: Any) -> bool:

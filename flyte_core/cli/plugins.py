@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flyte_core.cli.console import out, out_json, printable, styled, table
+from flyte_core.cli.console import out, out_json, printable, shortened, styled, table
 from flyte_core.cli.failure import FAILED, USAGE, Failure
 from flyte_core.cli.settings import read_settings
 from flyte_core.config import KINDS
@@ -30,13 +30,16 @@ def command() -> None:
 @click.option("--kind", type=click.Choice(KINDS), help="Only plugins of this kind.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def _list(kind: str | None, as_json: bool) -> None:
-    """List installed plugins."""
+    """List installed plugins.
+
+    Long reasons are shortened here; "flyte-core plugins show NAME" has them whole.
+    """
     read_settings()
     infos = [info for info in TaskPluginRegistry.plugins() if kind in (None, info.kind)]
     if as_json:
         out_json({"plugins": [_as_dict(info) for info in infos]})
     elif infos:
-        rows = [(i.name, i.kind, i.distribution, i.version, i.state, i.reason) for i in infos]
+        rows = [(i.name, i.kind, i.distribution, i.version, i.state, _short_reason(i, infos)) for i in infos]
         out(table(["name", "kind", "distribution", "version", "state", "reason"], rows))
     else:
         out(f"no plugins of kind {kind} are installed" if kind else "no plugins are installed")
@@ -61,6 +64,13 @@ def _show(name: str, kind: str | None, load: bool, as_json: bool) -> None:
         out("\n\n".join(_page(description) for description in descriptions))
     if any(description.get("traceback") for description in descriptions):
         raise click.exceptions.Exit(FAILED)
+
+
+def _short_reason(info: PluginInfo, infos: Sequence[PluginInfo]) -> str:
+    if info.state != "conflict" or TaskPluginRegistry.settings.plugins.value.choice(info.kind, info.name):
+        return shortened(info.reason)
+    others = {i.distribution for i in infos if (i.kind, i.name) == (info.kind, info.name)} - {info.distribution}
+    return shortened(f"also claimed by {', '.join(sorted(others))}" if others else "claimed twice")
 
 
 def _as_dict(info: PluginInfo) -> dict[str, Any]:

@@ -95,6 +95,18 @@ def test_long_tables_are_shortened_and_say_so():
     assert text.endswith("... and 10 more; --json gives all")
 
 
+def test_long_cells_are_cut_off_a_terminal_and_it_is_said():
+    lines = readable({"o0": [Row("x" * 5000, 0.5), Row("b\nc", 1.0)]}).splitlines()
+    assert max(map(len, lines)) < 80
+    assert lines[2].split() == ["x" * 57 + "...", "0.5"]
+    assert lines[3].split() == ["b", "c", "1.0"]
+    assert lines[-1] == "... long cells are cut; --json gives all"
+
+
+def test_a_plain_text_is_never_cut():
+    assert readable({"o0": "x" * 5000}) == "x" * 5000
+
+
 def test_records_of_different_types_are_no_table():
     assert readable({"o0": [Row("a", 1.0), Pair(1, "x")]}).startswith("[{")
 

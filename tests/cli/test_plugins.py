@@ -76,6 +76,17 @@ def test_contested_and_blocked_plugins_are_listed_with_the_reason(spy, site):
     assert "FLYTE_CORE_PLUGINS" in states["otel", "dist-otel"]["reason"]
 
 
+def test_the_reason_in_the_list_is_short_and_whole_where_one_plugin_is_shown(spy, site):
+    site.plugin(TASKS, "sql", "", dist="one-sql")
+    site.plugin(TASKS, "sql", "", dist="two-sql")
+    site.plugin(TASKS, "late", "", requires=("flyte-core>=99",))
+    listed = spy("plugins", "list").out
+    assert "also claimed by two-sql" in listed
+    assert max(map(len, listed.splitlines())) < 140
+    assert 'FLYTE_CORE_PLUGINS="sql=one-sql"' in spy("plugins", "show", "sql").out
+    assert "install versions of both that fit" in spy("plugins", "show", "late").out
+
+
 def test_show_describes_a_plugin_without_importing_it(spy, site):
     module = site.plugin(TASKS, "sql", OWNER, dist="one-sql")
     (folder,) = site.folder.glob("one_sql*.dist-info")
