@@ -11,7 +11,7 @@ import click
 
 from flyte_core._version import __version__
 from flyte_core.cli.console import err, styled
-from flyte_core.cli.failure import CANCELLED, FAILED, Failure
+from flyte_core.cli.failure import CANCELLED, FAILED, USAGE, Failure
 from flyte_core.errors import ConfigError, FlyteCoreError, PluginError, near_misses
 
 if TYPE_CHECKING:
@@ -174,6 +174,9 @@ def run_app(argv: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         err("cancelled")
         return CANCELLED
+    except ConfigError as error:
+        err(f"{styled('Error:', fg='red')} {error}")
+        return USAGE
     except FlyteCoreError as error:
         err(f"{styled('Error:', fg='red')} {error}")
         return FAILED

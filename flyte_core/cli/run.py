@@ -103,6 +103,7 @@ class _State:
 
     def go(self, words: Sequence[str]) -> None:
         from flyte_core.cli.loading import load_target
+        from flyte_core.cli.settings import read_settings
         from flyte_core.cli.taskhelp import task_help, task_list
         from flyte_core.cli.tasks import find_task, tasks_of
 
@@ -110,6 +111,7 @@ class _State:
             raise Failure("Missing argument FILE", hint=f"Try '{self.ctx.command_path} --help' for help.")
         target, *rest = words
         middle, rest = take_own(rest, self.own)
+        read_settings()  # before the file, which would be blamed for what it asks of wrong settings
         with self.stdout_kept():
             module = load_target(target, whole_tracebacks=self.debug).module
         leading = f"{self.ctx.command_path} {target}"

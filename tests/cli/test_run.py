@@ -30,6 +30,51 @@ def words(values):
 # ---- outputs ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "part"),
+    [
+        ("FLYTE_CORE_PLUGINS", "require=policy", "+name to require"),
+        ("FLYTE_CORE_LOG_LEVEL", "loud", "expected one of DEBUG"),
+    ],
+)
+def test_a_wrong_setting_is_said_in_one_line_that_does_not_blame_the_file(
+    cli, flows, monkeypatch, variable, value, part
+):
+    monkeypatch.setenv(variable, value)
+    result = cli("run", flows, "add", "--a", "1")
+    assert result.status == 2
+    assert result.err.startswith(f"Error: environment {variable}: ")
+    assert part in result.err
+    assert result.err.count("\n") == 1
+    assert cli("run", "--json", flows, "add", "--a", "1").error()["code"] == "ConfigError"
+
+
+def test_an_unknown_key_of_the_file_is_said_in_one_line(cli, flows, project):
+    (project / "flyte_core.toml").write_text("projekt = 1\n")
+    result = cli("run", flows, "add", "--a", "1")
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert "unknown key 'projekt'; did you mean 'project'?" in result.err
+
+
+def test_what_a_synchronous_task_prints_is_not_part_of_the_json(cli, write):
+    source = """
+    from flyte_core import TaskEnvironment
+    env = TaskEnvironment("quiet")
+    @env.task
+    def nop():
+        print("nothing")
+    @env.task
+    async def outer():
+        nop()
+        await nop.aio()
+    """
+    name = write(source)
+    for task in ("nop", "outer"):
+        result = cli("run", "--json", name, task)
+        assert result.json()["outputs"] == {}
+        assert "nothing" in result.err
+
+
 def test_a_single_output_is_printed_plainly(cli, flows):
     assert cli("run", flows, "add", "--a", "3").out == "5\n"
 
