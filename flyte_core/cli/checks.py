@@ -1,8 +1,7 @@
-"""What ``flyte-core doctor`` looks at; nothing here imports a plugin or writes outside the cache folder."""
+"""What ``flyte-core doctor`` looks at: the installation, the settings, the cache and, elsewhere, the plugins."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
+import importlib_metadata
 
 from flyte_core.cli.failure import Failure
 from flyte_core.cli.finding import Finding
@@ -26,8 +26,15 @@ __all__ = ["Finding", "run_checks"]
 _CORE = "flyte-core"
 
 
-def run_checks() -> list[Finding]:
+#: How every SQLite database begins: https://www.sqlite.org/fileformat.html#magic_header_string
+_SQLITE = b"SQLite format 3\0"
+
+
+def run_checks(*, load: bool = False) -> list[Finding]:
     """Make every check.
+
+    Args:
+        load: whether all plugins are loaded, and not only those that the settings require.
 
     Returns:
         The findings, by area; those of the settings first that later checks depend on.
@@ -38,7 +45,7 @@ def run_checks() -> list[Finding]:
     except Failure as failure:
         # Without settings nobody can say which cache and plugins are meant.
         return [*findings, Finding(area="settings", status="problem", text=failure.message)]
-    return [*findings, *_check_settings(settings), *_check_cache(settings), *check_plugins()]
+    return [*findings, *_check_settings(settings), *_check_cache(settings), *check_plugins(load=load)]
 
 
 def _check_python() -> Iterator[Finding]:
@@ -55,8 +62,8 @@ def _check_python() -> Iterator[Finding]:
 
 def _metadata(field: str) -> str | None:
     try:
-        values = importlib.metadata.metadata(_CORE).get_all(field)
-    except importlib.metadata.PackageNotFoundError:
+        values = importlib_metadata.metadata(_CORE).get_all(field)
+    except importlib_metadata.PackageNotFoundError:
         return None
     return str(values[0]) if values else None
 
@@ -67,8 +74,8 @@ def _check_requirements() -> Iterator[Finding]:
 
     area = "installation"
     try:
-        required, version = importlib.metadata.requires(_CORE), importlib.metadata.version(_CORE)
-    except importlib.metadata.PackageNotFoundError:
+        required, version = importlib_metadata.requires(_CORE), importlib_metadata.version(_CORE)
+    except importlib_metadata.PackageNotFoundError:
         text = f"{_CORE} is not installed, only imported from {Path(__file__).parent.parent.parent}"
         yield Finding(area=area, status="problem", text=text, command=f"pip install {_CORE}")
         return
@@ -81,8 +88,8 @@ def _check_requirements() -> Iterator[Finding]:
 def _requirement(requirement: Requirement, area: str) -> Finding:
     wanted = f"{requirement.name}{requirement.specifier}"
     try:
-        version = importlib.metadata.version(requirement.name)
-    except importlib.metadata.PackageNotFoundError:
+        version = importlib_metadata.version(requirement.name)
+    except importlib_metadata.PackageNotFoundError:
         version = None
     command = f'pip install "{wanted}"'
     if version is None:
@@ -110,24 +117,53 @@ def _check_cache(settings: Settings) -> Iterator[Finding]:
     """Try to write where the caches are, or would be made."""
     folder = Path(settings.cache_dir.value)
     existing = next(place for place in (folder, *folder.parents) if place.exists())
-    area = "cache"
+    area, other = "cache", "export FLYTE_CORE_CACHE_DIR=<another folder>"
     if not existing.is_dir():
         text = f"{folder} cannot be made: {existing} is no folder"
-        yield Finding(area=area, status="problem", text=text, command="export FLYTE_CORE_CACHE_DIR=<another folder>")
+        yield Finding(area=area, status="problem", text=text, command=other)
         return
-    try:
-        if existing == folder:
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        writable = os.access(existing, os.W_OK | os.X_OK)
-    except OSError:
-        writable = False
-    if writable:
+    refusal = _refusal(existing)
+    lost = "plugins are looked up anew in each process, and results are not kept"
+    if refusal is None:
         yield Finding(area=area, text=f"{folder} {'is writable' if existing == folder else 'will be made when needed'}")
+    elif existing == folder:
+        text, command = f"{folder} is not writable ({refusal}); {lost}", f"chmod u+rwx '{existing}'"
+        yield Finding(area=area, status="problem", text=text, command=command)
     else:
-        text = f"{folder} is not writable; plugins are looked up anew in each process, and results are not kept"
-        yield Finding(area=area, status="problem", text=text, command=f"chmod u+rwx '{existing}'")
+        text = f"{folder} cannot be made in {existing} ({refusal}); {lost}"
+        yield Finding(area=area, status="problem", text=text, command=other)
     yield from _check_index(folder / "plugins")
+    yield from _check_results(folder / "results.db")
+
+
+def _refusal(folder: Path) -> str | None:
+    """Say why nothing can be made in a folder; None when it can."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return "no permission"
+    try:
+        # Root may do everything, and still make nothing in /proc or on a file system that is read-only.
+        with tempfile.TemporaryDirectory(prefix=".flyte_core-", dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def _check_results(path: Path) -> Iterator[Finding]:
+    """Look at the first bytes of the result cache."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_SQLITE))
+    except FileNotFoundError:
+        return  # not made yet
+    except OSError as error:
+        text = f"the result cache {path} cannot be read ({error.strerror}); results are not kept"
+        yield Finding(area="cache", status="problem", text=text)
+        return
+    if start in (b"", _SQLITE):  # SQLite makes an empty file first
+        yield Finding(area="cache", text=f"the result cache is {path}")
+    else:
+        text = f"the result cache {path} is damaged; the next run that caches moves it aside and begins a new one"
+        yield Finding(area="cache", status="note", text=text)
 
 
 def _check_index(folder: Path) -> Iterator[Finding]:

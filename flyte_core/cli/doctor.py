@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+
 import click
 
 from flyte_core.cli.checks import Finding, run_checks
@@ -14,13 +17,17 @@ _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("PROBLE
 
 
 @click.command("doctor")
+@click.option("--load", is_flag=True, help="Import every plugin, and report each that is broken.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(as_json: bool) -> None:
-    """Check the installation, settings, cache and plugins, without importing any plugin.
+def command(load: bool, as_json: bool) -> None:
+    """Check the installation, settings, cache and plugins.
 
-    The exit status is 1 when there is a problem; notes are none.
+    Plugins that the settings require are imported and verified, since nothing runs without them; all others only with
+    --load. The exit status is 1 when there is a problem; notes are none.
     """
-    findings = run_checks()
+    # What a plugin prints at import is not part of the answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        findings = run_checks(load=load)
     problems = sum(finding.status == "problem" for finding in findings)
     if as_json:
         out_json({"problems": problems, "findings": [finding.to_dict() for finding in findings]})

@@ -1,17 +1,20 @@
-"""What ``flyte-core doctor`` says about plugins, from their metadata and from which files exist."""
+"""What ``flyte-core doctor`` says about plugins: from their metadata, their files, and from loading those required."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator, Sequence
 from importlib.machinery import PathFinder
-from itertools import groupby
+
+import attrs
 
 from flyte_core.cli.finding import Finding
 from flyte_core.config import KINDS, PLUGINS_VARIABLE, PluginSettings
 from flyte_core.discovery import GROUPS
-from flyte_core.errors import near_misses
+from flyte_core.errors import FlyteCoreError, near_misses
 from flyte_core.registry import PluginInfo, TaskPluginRegistry
+from flyte_core.registry.claims import providers_of
 
 __all__ = ["check_plugins", "module_exists"]
 
@@ -21,12 +24,24 @@ _AREA = "plugins"
 _PYTHON, _PYTHON_DISTRIBUTION = "python", "flyte-core-python"
 
 
-def check_plugins() -> Iterator[Finding]:
-    """Check every claim of every plugin, and the settings against them."""
-    infos = TaskPluginRegistry.plugins()
-    for _, claims in groupby(infos, key=lambda info: (info.kind, info.name)):
-        yield from _check_name(list(claims))
+def check_plugins(*, load: bool = False) -> Iterator[Finding]:
+    """Check every claim of every plugin, and the settings against them.
+
+    Args:
+        load: whether all plugins are loaded, and not only those that the settings require.
+    """
+    infos = [_tried(info) if load or info.required else info for info in TaskPluginRegistry.plugins()]
     settings = TaskPluginRegistry.settings.plugins.value
+    wrong = {key for key, _ in _wrong_choices(settings, infos)}  # said of the setting, not of each plugin
+    contested = [info for info in infos if info.state == "conflict"]
+    yield from _check_conflicts([i for i in contested if (settings.choice(i.kind, i.name) or ("",))[0] not in wrong])
+    for info in infos:
+        if info.state != "conflict":
+            yield _check_claim(info)
+        if len(info.paths) > 1:
+            text = f"{_label(info)} is there {len(info.paths)} times: {' and '.join(info.paths)}; the first counts"
+            command = f"pip uninstall {info.distribution}, twice, and install it once"
+            yield Finding(area=_AREA, status="note", text=text, command=command)
     yield from _check_required(settings, infos)
     yield from _check_settings(settings, infos)
     yield from _check_groups()
@@ -35,19 +50,38 @@ def check_plugins() -> Iterator[Finding]:
         yield Finding(area=_AREA, status="note", text=text, command=f"pip install {_PYTHON_DISTRIBUTION}")
 
 
-def _check_name(claims: Sequence[PluginInfo]) -> Iterator[Finding]:
-    contested = [info for info in claims if info.state == "conflict"]
-    if contested:
-        info = contested[0]
-        command = f'export {PLUGINS_VARIABLE}="{info.kind}:{info.name}={info.distribution}"'
-        yield Finding(area=_AREA, status="problem", text=info.reason, command=command)
-    for info in claims:
-        if info.state != "conflict":
-            yield _check_claim(info)
-        if len(info.paths) > 1:
-            text = f"{_label(info)} is there {len(info.paths)} times: {' and '.join(info.paths)}; the first counts"
-            command = f"pip uninstall {info.distribution}, twice, and install it once"
-            yield Finding(area=_AREA, status="note", text=text, command=command)
+def _tried(info: PluginInfo) -> PluginInfo:
+    """Load a plugin and verify it, as a run does; what its metadata already forbids is left alone."""
+    if info.state != "ready" or not module_exists(info.value):
+        return info
+    try:
+        TaskPluginRegistry.check(info.kind, info.name)
+    except FlyteCoreError as error:
+        return attrs.evolve(info, state="broken", reason=str(error))
+    return info
+
+
+def _check_conflicts(contested: Sequence[PluginInfo]) -> Iterator[Finding]:
+    """Report contested names, all names of the same distributions at once."""
+    claims: dict[tuple[str, str], list[PluginInfo]] = {}
+    for info in contested:
+        claims.setdefault((info.kind, info.name), []).append(info)
+    groups: dict[tuple[str, ...], list[PluginInfo]] = {}
+    for infos in claims.values():
+        distributions = tuple(sorted({info.distribution for info in infos}))
+        if len(distributions) == 1:
+            yield Finding(area=_AREA, status="problem", text=infos[0].reason)  # no choice decides that
+        else:
+            groups.setdefault(distributions, []).append(infos[0])
+    choices = [f"{info.kind}:{info.name}={names[0]}" for names, infos in groups.items() for info in infos]
+    # The line holds what the variable already says, and decides every conflict, since one export replaces another.
+    line = ",".join(filter(None, [os.environ.get(PLUGINS_VARIABLE, "").strip().rstrip(","), *choices]))
+    for distributions, infos in groups.items():
+        text = infos[0].reason
+        if len(infos) > 1:
+            names = ", ".join(f"{info.kind} {info.name}" for info in infos)
+            text = f"{' and '.join(distributions)} contest {names}; choose one for each, or uninstall the other"
+        yield Finding(area=_AREA, status="problem", text=text, command=f'export {PLUGINS_VARIABLE}="{line}"')
 
 
 def _check_claim(info: PluginInfo) -> Finding:
@@ -103,16 +137,26 @@ def module_exists(value: str) -> bool:
 def _check_required(settings: PluginSettings, infos: Sequence[PluginInfo]) -> Iterator[Finding]:
     for key in sorted(settings.require):
         named = _named(key, infos)
-        usable = [info for info in named if info.state == "ready"]
+        unusable = [info for info in named if info.state not in ("ready", "not chosen")]
         where = settings.source(key)
         if not named:
-            text = f"{key} is required by {where} and not installed, so nothing runs"
-            yield Finding(area=_AREA, status="problem", text=text, command=f"pip install {key.rpartition(':')[2]}")
-        elif not usable:
-            text = f"{key} is required by {where} and cannot be used, so nothing runs: it is {named[0].state}"
+            yield _absent(key, where)
+        elif unusable:
+            text = f"{key} is required by {where} and cannot be used, so nothing runs: it is {unusable[0].state}"
             yield Finding(area=_AREA, status="problem", text=text)
         else:
-            yield Finding(area=_AREA, text=f"{key}, required by {where}, is {usable[0].state}")
+            yield Finding(area=_AREA, text=f"{key}, required by {where}, is ready")
+
+
+def _absent(key: str, where: str) -> Finding:
+    """Say what to do about a required plugin that is not there; a name that nobody vouches for is not installed."""
+    text = f"{key} is required by {where} and not installed, so nothing runs"
+    providers = providers_of(key)
+    if len(providers) == 1:
+        return Finding(area=_AREA, status="problem", text=text, command=f"pip install {providers[0]}")
+    which = f"one of {', '.join(providers)}" if providers else "the distribution that provides it"
+    text = f"{text}; install {which}, or remove it from require"
+    return Finding(area=_AREA, status="problem", text=text)
 
 
 def _check_settings(settings: PluginSettings, infos: Sequence[PluginInfo]) -> Iterator[Finding]:
@@ -121,10 +165,22 @@ def _check_settings(settings: PluginSettings, infos: Sequence[PluginInfo]) -> It
     for key in sorted(settings.block):
         if not _named(key, infos):
             yield Finding(area=_AREA, status="note", text=_nobody(f"block {key}", key, settings, names))
-    for key, distribution in sorted(settings.choose.items()):
-        if not any(info.distribution == distribution for info in _named(key, infos)):
-            text = _nobody(f"{key} = {distribution}", key, settings, names)
+    for key, claims in _wrong_choices(settings, infos):
+        distribution = settings.choose[key]
+        text = _nobody(f"{key} = {distribution}", key, settings, names)
+        if distribution in providers_of(key):
             yield Finding(area=_AREA, status="problem", text=text, command=f"pip install {distribution}")
+        else:
+            remedy = f"choose {' or '.join(claims)} there" if claims else "correct or remove it there"
+            yield Finding(area=_AREA, status="problem", text=f"{text}; {remedy}")
+
+
+def _wrong_choices(settings: PluginSettings, infos: Sequence[PluginInfo]) -> Iterator[tuple[str, list[str]]]:
+    """Give the choices of distributions that do not claim the name, each with those that do."""
+    for key, distribution in sorted(settings.choose.items()):
+        claims = sorted({info.distribution for info in _named(key, infos)})
+        if distribution not in claims:
+            yield key, claims
 
 
 def _nobody(said: str, key: str, settings: PluginSettings, names: set[str]) -> str:

@@ -58,6 +58,19 @@ def test_a_conflict_is_a_problem_with_a_command(doctor, site):
     assert (result.status, problems(findings)) == (0, [])
 
 
+def test_one_line_decides_every_conflict_and_keeps_what_the_variable_says(doctor, site):
+    for dist in ("one-sql", "two-sql"):
+        site.install(dist, {TASKS: {"sql": "json", "sql-v2": "json"}})
+    for dist in ("a-docker", "b-docker"):
+        site.install(dist, {"flyte_core.executors": {"docker": "json"}})
+    one, other = problems(doctor(FLYTE_CORE_PLUGINS="-otel,")[0])
+    assert "one-sql and two-sql contest task sql, task sql-v2" in one["text"]
+    assert one["command"] == other["command"]
+    line = "-otel,task:sql=one-sql,task:sql-v2=one-sql,executor:docker=a-docker"
+    assert one["command"] == f'export FLYTE_CORE_PLUGINS="{line}"'
+    assert problems(doctor(FLYTE_CORE_PLUGINS=line)[0]) == []
+
+
 def test_stale_metadata_is_a_problem(doctor, site):
     module = site.plugin(TASKS, "sql", "")
     (site.folder / f"{module}.py").unlink()
@@ -77,7 +90,42 @@ def test_a_required_plugin_that_is_missing_is_a_problem(doctor, project):
     (project / "flyte_core.toml").write_text('[plugins]\nrequire = ["policy"]\n')
     (problem,) = problems(doctor()[0])
     assert "policy is required by" in problem["text"]
-    assert problem["command"] == "pip install policy"
+    assert "install the distribution that provides it, or remove it from require" in problem["text"]
+    assert problem["command"] is None  # anybody may own that name at a package index
+
+
+def test_a_required_plugin_of_this_project_is_proposed_to_be_installed(doctor):
+    (problem,) = problems(doctor(FLYTE_CORE_PLUGINS="+hooks:otel")[0])
+    assert problem["command"] == "pip install flyte-core-otel"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("def (", "SyntaxError"),
+        ("from flyte_core.extend import hookimpl\n@hookimpl\ndef confg(task): ...", "there is no such hook"),
+        ("flyte_core_api = '>=9'", "hook API"),
+    ],
+)
+def test_a_required_plugin_that_is_broken_is_a_problem_with_the_reason(doctor, site, source, reason):
+    site.plugin("flyte_core.hooks", "policy", source)
+    site.plugin("flyte_core.hooks", "other", "1 / 0")  # not required, so nobody imports it
+    findings, result = doctor(FLYTE_CORE_PLUGINS="+policy")
+    broken, required = problems(findings)
+    assert result.status == 1
+    assert reason in broken["text"]
+    assert "nothing runs: it is broken" in required["text"]
+
+
+def test_all_plugins_are_loaded_on_demand_and_their_prints_kept_out_of_the_answer(shell, site):
+    site.plugin("flyte_core.hooks", "loud", "print('hello')")
+    site.plugin("flyte_core.hooks", "bad", "1 / 0")
+    site.plugin(TASKS, "worse", "raise SystemExit(3)")
+    result = shell("doctor", "--load", "--json", path=(site,))
+    texts = [problem["text"] for problem in problems(result.json()["findings"])]
+    assert result.status == 1
+    assert ["ZeroDivisionError" in text or "SystemExit" in text for text in texts] == [True, True]
+    assert "hello" in result.err
 
 
 def test_a_required_plugin_that_is_blocked_is_a_problem(doctor, site, project):
@@ -105,9 +153,12 @@ def test_a_distribution_that_is_there_twice_is_a_note_with_both_paths(doctor, si
 
 def test_a_choice_of_nobody_is_a_problem_and_a_block_of_nobody_a_note(doctor, site):
     site.plugin("flyte_core.hooks", "otel", "")
-    findings, _ = doctor(FLYTE_CORE_PLUGINS="sql=flyte-core-sql,-otle")
-    (problem,), (note,) = problems(findings), notes(findings)
-    assert problem["command"] == "pip install flyte-core-sql"
+    findings, _ = doctor(FLYTE_CORE_PLUGINS="sql=flyte-core-sql,otel=mine,x=y,-otle")
+    (other, known, unknown), (note,) = problems(findings), notes(findings)
+    assert known["command"] == "pip install flyte-core-sql"
+    assert (other["command"], unknown["command"]) == (None, None)
+    assert other["text"].endswith("choose dist-otel there")
+    assert unknown["text"].endswith("correct or remove it there")
     assert "did you mean otel?" in note["text"]
 
 
@@ -142,6 +193,31 @@ def test_a_cache_folder_that_cannot_be_made_is_a_problem(doctor, tmp_path):
     (tmp_path / "file").write_text("")
     (problem,) = problems(doctor(FLYTE_CORE_CACHE_DIR=str(tmp_path / "file" / "cache"))[0])
     assert "is no folder" in problem["text"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="Linux")
+def test_a_cache_folder_where_nothing_can_be_made_is_a_problem(doctor):
+    (problem,) = problems(doctor(FLYTE_CORE_CACHE_DIR="/proc/foo")[0])
+    assert "/proc/foo cannot be made in /proc" in problem["text"]
+
+
+def test_a_cache_folder_that_can_be_made_is_fine_and_nothing_is_left_behind(doctor, tmp_path):
+    folder = tmp_path / "there"
+    folder.mkdir()
+    findings, _ = doctor(FLYTE_CORE_CACHE_DIR=str(folder / "deep" / "cache"))
+    assert any("will be made when needed" in finding["text"] for finding in findings)
+    assert not [path for path in folder.iterdir() if path.name != "deep"]
+
+
+@pytest.mark.parametrize(
+    ("content", "status"), [(b"SQLite format 3\0 and so on", "ok"), (b"", "ok"), (b"garbage", "note")]
+)
+def test_a_damaged_result_cache_is_a_note(doctor, tmp_path, content, status):
+    (tmp_path / "cache").mkdir(mode=0o700)
+    (tmp_path / "cache" / "results.db").write_bytes(content)
+    findings, result = doctor()
+    (found,) = [finding for finding in findings if "results.db" in finding["text"]]
+    assert (found["status"], result.status) == (status, 0)
 
 
 @pytest.mark.parametrize(
