@@ -248,7 +248,9 @@ def _copy_wheel(content: dict[str, Any], source: Path, site: Path) -> None:
     try:
         included = content["tool"]["hatch"]["build"]["targets"]["wheel"]["include"]
     except KeyError:
-        raise BlockError("a pyproject.toml says what its wheel includes; without it an empty one is installed") from None
+        raise BlockError(
+            "a pyproject.toml says what its wheel includes; without it an empty one is installed"
+        ) from None
     if content.get("build-system", {}).get("build-backend") != "hatchling.build":
         raise BlockError("a pyproject.toml with settings for hatchling names it as its build backend")
     for name in included:
