@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         TimeoutType,
         Trigger,
     )
+    from flyte_core.models.cache import CacheBehavior
 
     # With defaults, so that a bare TaskTemplate in an annotation means any task.
     P = ParamSpec("P", default=...)
@@ -150,7 +151,7 @@ class TaskTemplate(Generic[P, R, F]):
         if isinstance(self.image, str):
             self.image = _image(self.image)
         if isinstance(self.cache, str):
-            self.cache = Cache(behavior=self.cache)
+            self.cache = _cache(self.cache)
         cache: Any = self.cache
         if isinstance(cache, Cache) and cache.ignored_inputs:
             cache.check_inputs(self.interface.inputs, f"task {self.name!r}, cache")
@@ -402,6 +403,11 @@ class TaskTemplate(Generic[P, R, F]):
 def _image(uri: str) -> Image:
     """Give the image of a URI or of ``"auto"``; images are values, so tasks share them and what they compute."""
     return Image.from_debian_base() if uri == "auto" else Image.from_base(uri)
+
+
+@lru_cache(maxsize=8)
+def _cache(behavior: CacheBehavior) -> Cache:
+    return Cache(behavior=behavior)
 
 
 def _blank(cls: type[TaskTemplate[P, R, F]]) -> TaskTemplate[P, R, F]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 import attrs
@@ -42,7 +43,6 @@ class Shelf:
     stamps: list[int]
     entries: dict[str, dict[str, str]]
     versions: dict[str, str]
-    _by_name: dict[str, list[int]] | None = attrs.field(default=None, init=False, eq=False)
 
     def claims(self, group: str, name: str) -> list[tuple[int, str]]:
         """Give folder index and value of each claim of a name."""
@@ -58,12 +58,13 @@ class Shelf:
 
     def holding(self, distribution: str) -> list[int]:
         """Give the indexes of the metadata folders of a distribution; normally none or one."""
-        if self._by_name is None:
-            table: dict[str, list[int]] = {}
-            for index in range(len(self.folders)):
-                table.setdefault(self.distribution(index)[0], []).append(index)
-            self._by_name = table  # only when whole: other threads read it without a lock
-        return self._by_name.get(distribution, [])
+        if self.archive or self.path.endswith(".egg"):
+            return [index for index in range(len(self.folders)) if self.distribution(index)[0] == distribution]
+        # One search over all names instead of taking apart each of a thousand.
+        words = "[-_.]+".join(map(re.escape, distribution.split("-")))
+        found = re.findall(rf"^{words}[-.].*$", "\n".join(self.folders), re.IGNORECASE | re.MULTILINE)
+        indexes = map(self.folders.index, found)
+        return [index for index in indexes if self.distribution(index)[0] == distribution]
 
     def distribution(self, index: int) -> tuple[str, str]:
         """Give name and version of the distribution whose metadata folder has this index."""
