@@ -33,7 +33,7 @@ def trim_traceback(tb: TracebackType | None) -> TracebackType | None:
 
 
 def without_plumbing(tb: TracebackType | None) -> TracebackType | None:
-    """Give a copy of the traceback without the framework's and the event loop's frames; itself if no other is left."""
+    """Give a copy of the traceback without the framework's and the event loop's frames; None if no other is left."""
     frames = []
     step = tb
     while step is not None:
@@ -43,7 +43,7 @@ def without_plumbing(tb: TracebackType | None) -> TracebackType | None:
     kept: TracebackType | None = None
     for step in reversed(frames):
         kept = TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
-    return kept if kept is not None else tb
+    return kept
 
 
 def user_frames(error: BaseException) -> list[traceback.FrameSummary]:

@@ -201,6 +201,10 @@ def test_an_error_shows_the_user_s_frames_and_chains_the_original():
     names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
     assert names[-1] == "main"
     assert not {"run_until_complete", "_run_task", "submit"} & set(names)
+    with pytest.raises(RuntimeUserError) as raised:
+        run(divides, 1)
+    names = [frame.name for frame in traceback.extract_tb(raised.value.__traceback__)]
+    assert len(names) == 2
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
