@@ -218,8 +218,8 @@ def execute(task: TaskTemplate, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     """Do the task's work.
 
     Called by the runner, once for each attempt. Asynchronous. An implementation that calls the user's function does it
-    through ``flyte_core.runtime.around(task, task.func, args, kwargs)``: what the function raises stays the user's error,
-    and ``pre`` and ``post`` run round it.
+    through ``flyte_core.runtime.around(task, task.func, args, kwargs)``: what the function raises stays the user's
+    error, and ``pre`` and ``post`` run round it.
 
     Args:
         task: the template being run; not to be changed.
