@@ -33,9 +33,6 @@ _MISSING = inspect.Parameter.empty
 _OPTIONAL: Any = int | None
 
 
-# ---- the interface itself ----------------------------------------------------------------------------
-
-
 def typed_interface(interface: NativeInterface) -> interface_pb2.TypedInterface:
     """The wire form of an interface, variables in the order in which they were declared.
 
@@ -103,9 +100,6 @@ def _parameter(variable: _Variable) -> common_pb2.NamedParameter:
     named.parameter.var.type.CopyFrom(variable.codec.literal_type)
     named.parameter.default.CopyFrom(default)
     return named
-
-
-# ---- one variable ------------------------------------------------------------------------------------
 
 
 class _Variable:
@@ -179,9 +173,6 @@ def _is_none(literal: literals_pb2.Literal) -> bool:
     return bool(scalar.WhichOneof("value") == "none_type")
 
 
-# ---- one interface -----------------------------------------------------------------------------------
-
-
 class InterfaceCodec:
     """The inputs and outputs of one interface, to the wire and back; get it from `interface_codec`.
 
@@ -197,8 +188,6 @@ class InterfaceCodec:
         self.is_sync = all(variable.codec.is_sync for variable in [*self.inputs, *self.outputs])
         self._by_name = {variable.name: variable for variable in self.inputs}
         self._required = {variable.name for variable in self.inputs if variable.default is _MISSING}
-
-    # ---- inputs ----------------------------------------------------------------------------------
 
     @cached_property
     def typed(self) -> interface_pb2.TypedInterface:
@@ -354,8 +343,6 @@ class InterfaceCodec:
         if missing:
             raise InputError("inputs", [_missing(missing)])
         return {name: found[name] for name in self._by_name if name in found}
-
-    # ---- outputs ---------------------------------------------------------------------------------
 
     def encode_outputs(self, value: Any, task_name: str = "", *, limit: int | None = None) -> common_pb2.Outputs:
         """What a function returned, as outputs.
