@@ -143,7 +143,7 @@ def _hook(node: ast.FunctionDef) -> str:
 
 
 _ERRORS_HEAD = """\
-<!-- Written by docs/generate.py from flyte_core/errors.py; change that file. -->
+<!-- Written by docs/generate.py from flyte_core/errors; change the modules there. -->
 # Errors
 
 ```python
@@ -171,23 +171,14 @@ def error_page() -> str:
     """Write the page of all public exceptions."""
     from flyte_core import errors
 
-    source = (PACKAGE / "errors.py").read_text(encoding="utf-8")
     parts = [_ERRORS_HEAD.rstrip()]
-    headings = [(m.start(), m[1]) for m in re.finditer(r"^# -{4} (.+?) -+$", source, re.MULTILINE)]
-    offsets = _line_offsets(source)
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef) and node.name in errors.__all__:
-            while headings and headings[0][0] < offsets[node.lineno - 1]:
-                parts.append(f"## {headings.pop(0)[1].capitalize()}")
-            parts.append(_error(node))
+    for module in ("base", "values", "storage", "plugins", "runtime"):
+        tree = ast.parse((PACKAGE / "errors" / f"{module}.py").read_text(encoding="utf-8"))
+        if module != "base":
+            parts.append(f"## {(ast.get_docstring(tree) or '').rstrip('.')}")
+        found = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name in errors.__all__]
+        parts.extend(map(_error, found))
     return "\n\n".join(parts) + "\n"
-
-
-def _line_offsets(source: str) -> list[int]:
-    offsets = [0]
-    for line in source.splitlines(keepends=True):
-        offsets.append(offsets[-1] + len(line))
-    return offsets
 
 
 def _error(node: ast.ClassDef) -> str:

@@ -222,7 +222,7 @@ async def flush() -> None:
     written at its end; flushing shows it while the task runs.
 
     Raises:
-        RemoteStorageError: the outputs go to a URL that this release does not write.
+        UnsupportedStorageError: the outputs go to a URL that this release does not write.
         OSError: the file cannot be written.
 
     Example:

@@ -14,7 +14,7 @@ import pytest
 
 from flyte_core import report
 from flyte_core.context import use_task_context
-from flyte_core.errors import InvalidTypeError, InvalidValueError, RemoteStorageError
+from flyte_core.errors import InvalidTypeError, InvalidValueError, UnsupportedStorageError
 from flyte_core.models import ActionID, RawDataPath, TaskContext
 from flyte_core.report import Report, Tab
 
@@ -207,7 +207,7 @@ def test_an_awaited_flush_writes_in_another_thread(task_report: Report, monkeypa
 def test_a_report_that_would_go_to_remote_storage_says_so() -> None:
     with (
         use_task_context(_context("s3://bucket/a0", Report("r"))),
-        pytest.raises(RemoteStorageError, match=r"s3://bucket/a0/report\.html"),
+        pytest.raises(UnsupportedStorageError, match=r"s3://bucket/a0/report\.html"),
     ):
         report.flush()
 

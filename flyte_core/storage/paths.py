@@ -1,0 +1,133 @@
+"""Paths and URLs: which are local, how they are joined, and what a name may be."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from flyte_core.errors import UnsupportedStorageError
+from flyte_core.models import RawDataPath
+
+__all__ = ["is_remote", "join", "last_part", "local_path", "random_path", "scheme_of"]
+
+# RFC 3986, section 3.1. Two characters at least, so that a drive letter is no scheme.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
+
+
+def is_remote(url: str | os.PathLike[str]) -> bool:
+    """Say whether a path or URL leads out of this machine's file system.
+
+    Args:
+        url: a path, or a URL; ``file://`` is local.
+
+    Returns:
+        True for a URL of any other scheme.
+
+    Example:
+        >>> is_remote("s3://bucket/a"), is_remote("/tmp/a"), is_remote("file:///tmp/a")
+        (True, False, False)
+    """
+    text = os.fspath(url)
+    return _SCHEME.match(text) is not None and not text.lower().startswith("file://")
+
+
+def local_path(url: str | os.PathLike[str]) -> Path:
+    """Give the local path that a path or ``file://`` URL means.
+
+    Args:
+        url: the path or URL.
+
+    Returns:
+        The path, as it is written.
+
+    Raises:
+        UnsupportedStorageError: the URL is not local.
+
+    Example:
+        >>> local_path("file:///tmp/a").as_posix()
+        '/tmp/a'
+    """
+    text = os.fspath(url)
+    if is_remote(text):
+        raise UnsupportedStorageError(text, "open locally", "it leads out of this machine; download it first")
+    return Path(text[len("file://") :] if text.lower().startswith("file://") else text)
+
+
+def scheme_of(url: str | os.PathLike[str]) -> str:
+    """Give the scheme of a URL in lower case; ``file`` for a path.
+
+    Args:
+        url: a path or URL.
+
+    Returns:
+        The scheme, without ``://``.
+
+    Example:
+        >>> scheme_of("S3://bucket/a"), scheme_of("/tmp/a")
+        ('s3', 'file')
+    """
+    found = _SCHEME.match(os.fspath(url))
+    return found.group()[: -len("://")].lower() if found else "file"
+
+
+def last_part(url: str | os.PathLike[str]) -> str:
+    """Give the name behind the last slash of a path or URL; query and fragment of an HTTP URL are no part of it.
+
+    Args:
+        url: a path or URL.
+
+    Returns:
+        The name; empty for a bucket or the root.
+
+    Example:
+        >>> last_part("s3://bucket/a/b.csv"), last_part("/data/tree/"), last_part("https://host/a.csv?token=x")
+        ('b.csv', 'tree', 'a.csv')
+    """
+    text = os.fspath(url)
+    if scheme_of(text) in ("http", "https"):
+        text = re.split(r"[?#]", text, maxsplit=1)[0]
+    bare = text.rstrip("/")
+    _, found, rest = bare.partition("://")
+    if found and "/" not in rest:
+        return ""
+    return bare.rpartition("/")[2]
+
+
+def join(base: str | os.PathLike[str], *parts: str) -> str:
+    """Append parts to a path or URL; the result is below ``base`` also when a part begins with a slash.
+
+    Args:
+        base: a path or URL.
+        *parts: what follows; empty ones are left out.
+
+    Returns:
+        The longer path or URL.
+
+    Example:
+        >>> join("s3://bucket/run/", "a0", "report.html")
+        's3://bucket/run/a0/report.html'
+    """
+    text = os.fspath(base)
+    for part in parts:
+        bare = part.strip("/")
+        if bare:
+            text = f"{text}{bare}" if text.endswith("/") or not text else f"{text}/{bare}"
+    return text
+
+
+def random_path(base: str | os.PathLike[str], file_name: str | None = None) -> str:
+    """Give a path or URL below ``base`` that nothing else uses.
+
+    Args:
+        base: a folder or URL.
+        file_name: the last part, behind the random one.
+
+    Returns:
+        The path or URL; below a local folder all but its last part exists.
+
+    Example:
+        >>> random_path("s3://bucket", "a.txt").endswith("/a.txt")
+        True
+    """
+    return RawDataPath(path=os.fspath(base)).get_random_remote_path(file_name)
