@@ -78,6 +78,8 @@ from flyte_core.errors.storage import (
 from flyte_core.errors.values import (
     ClusterRequiredError,
     ConfigError,
+    DataFrameSchemaError,
+    DuplicateHandlerError,
     InputError,
     InvalidTypeError,
     InvalidValueError,
@@ -95,7 +97,9 @@ __all__ = [
     "ClusterRequiredError",
     "ConfigError",
     "CustomError",
+    "DataFrameSchemaError",
     "DeploymentError",
+    "DuplicateHandlerError",
     "ErrorKind",
     "FlyteCoreError",
     "HookCallError",

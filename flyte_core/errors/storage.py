@@ -6,6 +6,7 @@ from flyte_core.errors.base import FlyteCoreError, without_secrets
 
 __all__ = [
     "CacheError",
+    "SourceNotFoundError",
     "StorageError",
     "StorageIntegrityError",
     "StorageNotFoundError",
@@ -37,6 +38,10 @@ class StorageError(FlyteCoreError, OSError):
 
 class StorageNotFoundError(StorageError, FileNotFoundError):
     """There is nothing at the path or URL."""
+
+
+class SourceNotFoundError(StorageNotFoundError, ValueError):
+    """A local file or folder that is to be uploaded is not there."""
 
 
 class StoragePermissionError(StorageError, PermissionError):

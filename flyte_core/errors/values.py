@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flyte_core.errors.base import FlyteCoreError, near_misses
+from flyte_core.errors.base import FlyteCoreError, near_misses, without_secrets
 
 __all__ = [
     "ClusterRequiredError",
     "ConfigError",
+    "DataFrameSchemaError",
+    "DuplicateHandlerError",
     "InputError",
     "InvalidTypeError",
     "InvalidValueError",
@@ -134,3 +136,40 @@ class TaskNotExecutableError(FlyteCoreError, NotImplementedError):
 
 class TypeTransformerFailedError(FlyteCoreError, TypeError, AssertionError, ValueError):
     """A Python value or type and a Flyte literal or literal type do not fit each other."""
+
+
+class DataFrameSchemaError(TypeTransformerFailedError):
+    """A stored table does not have the columns that its reader declares; the message lists them one by one.
+
+    Args:
+        uri: where the table lies.
+        differences: one text for each column, with what is declared and what was found.
+        found: the columns that are there, with their types.
+    """
+
+    def __init__(self, uri: str, differences: Sequence[str], found: Sequence[str] = ()) -> None:
+        there = f"; the table has {', '.join(found) or 'no columns'}" if found else ""
+        super().__init__(
+            f"the table at {without_secrets(uri)} is not what is declared: {'; '.join(differences)}{there}. "
+            "Correct the columns in Annotated[...], or the task that wrote the table"
+        )
+        self.uri, self.differences, self.found = uri, tuple(differences), tuple(found)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.uri, self.differences, self.found)
+
+
+class DuplicateHandlerError(FlyteCoreError, ValueError):
+    """Two encoders or decoders for the same class, protocol and format; ``override=True`` lets the second one win.
+
+    Args:
+        existing: the registered handler.
+        refused: the second one.
+    """
+
+    def __init__(self, existing: str, refused: str) -> None:
+        super().__init__(f"{existing} is registered already; {refused} is refused, unless override=True is given")
+        self.existing, self.refused = existing, refused
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.existing, self.refused)

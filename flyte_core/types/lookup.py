@@ -27,6 +27,8 @@ __all__ = [
     "is_pydantic",
     "is_record",
     "is_union",
+    "load_claimed",
+    "provider_hint",
     "register",
     "register_additional",
     "register_lazily",
@@ -176,6 +178,45 @@ def _wake(t: Any) -> TypeTransformer[Any]:
     return transformer
 
 
+def load_claimed(t: type) -> bool:
+    """Load the plugin that claims a class, also when something else is registered for the class already.
+
+    Args:
+        t: the class.
+
+    Returns:
+        Whether one claims it, or one of its bases.
+
+    Raises:
+        PluginError: it is blocked, contested or broken.
+    """
+    _load_builtins()
+    return _by_plugin(t) is not None
+
+
+def provider_hint(t: Any) -> str:
+    """Say what to install for a class that a plugin of this project serves; empty for any other class.
+
+    Args:
+        t: the class.
+
+    Example:
+        >>> provider_hint(int)
+        ''
+    """
+    from flyte_core.registry.claims import providers_of
+
+    owner = typing.get_origin(t) or t
+    for base in getattr(owner, "__mro__", ()):
+        for name in providers_of(f"transformer:{_claimed_name(base)}"):
+            return f"pip install {name}"
+    return ""
+
+
+def _claimed_name(base: type) -> str:
+    return f"{base.__module__.partition('.')[0]}.{base.__name__}"
+
+
 def _by_plugin(t: Any) -> TypeTransformer[Any] | None:
     """Ask the installed plugins who claims this class, one of its bases, or a protocol it offers."""
     owner = typing.get_origin(t) or t
@@ -195,7 +236,7 @@ def _claims(owner: type, claimed: list[str]) -> list[str]:
     ``protocol.NAME`` fits classes with an attribute ``__NAME__``, such as ``protocol.arrow_c_stream``.
     """
     bases = [base for base in owner.__mro__ if _may_be_claimed(base)]
-    names = [f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in bases]
+    names = [_claimed_name(base) for base in bases]
     protocols = [name for name in claimed if name.startswith(_PROTOCOL)]
     return [
         *(name for name in names if name in claimed),
@@ -249,14 +290,19 @@ def _by_structure(t: Any) -> TypeTransformer[Any]:
         return records.PYDANTIC
     if is_record(t):
         return records.RECORD
-    _say_pickled(str(t))
+    _say_pickled(t)
     return PICKLE
 
 
-def _say_pickled(name: str) -> None:
+def _say_pickled(t: Any) -> None:
+    name = str(t)
     if name not in _State.pickled:
         _State.pickled.add(name)
-        logger.warning("%s has no literal type of its own and goes pickled; both sides need the same Python", name)
+        hint = provider_hint(t)
+        remedy = f"; {hint} gives it one" if hint else ""
+        logger.warning(
+            "%s has no literal type of its own and goes pickled; both sides need the same Python%s", name, remedy
+        )
 
 
 def _load_builtins() -> None:
