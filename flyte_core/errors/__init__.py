@@ -67,6 +67,7 @@ from flyte_core.errors.runtime import (
 )
 from flyte_core.errors.storage import (
     CacheError,
+    SourceNotFoundError,
     StorageError,
     StorageIntegrityError,
     StorageNotFoundError,
@@ -135,6 +136,7 @@ __all__ = [
     "RuntimeUserError",
     "SerializationError",
     "SlowDownError",
+    "SourceNotFoundError",
     "StorageError",
     "StorageIntegrityError",
     "StorageNotFoundError",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import typing
 from typing import TYPE_CHECKING, Any
 
 from flyteidl2.core.types_pb2 import BlobType, LiteralType
 
-from flyte_core.io.path import Dir, File
+from flyte_core.io.file import File
 from flyte_core.types.codec import Codec
 from flyte_core.types.lookup import underlying
-from flyte_core.types.mismatch import ValueMismatchError, describe, mismatch
+from flyte_core.types.mismatch import ValueMismatchError, describe
 from flyte_core.types.simple import CodecTransformer
 
 if TYPE_CHECKING:
     from flyteidl2.core.literals_pb2 import Literal
+
+    from flyte_core.io.dir import Dir
+    from flyte_core.io.place import Place
 
 __all__ = ["BlobTransformer"]
 
@@ -21,16 +25,14 @@ _PICKLE = "PythonPickle"
 
 
 class _BlobCodec(Codec):
-    def __init__(
-        self, python_type: Any, cls: type[File[Any] | Dir[Any]], dimensionality: BlobType.BlobDimensionality
-    ) -> None:
+    def __init__(self, python_type: Any, cls: type[Place[Any]], dimensionality: BlobType.BlobDimensionality) -> None:
         super().__init__(python_type, LiteralType(blob=BlobType(dimensionality=dimensionality)))
         self._cls = cls
         self._dimensionality = dimensionality
 
     def put(self, value: Any, literal: Literal) -> None:
         if not isinstance(value, self._cls):
-            raise mismatch(self._cls.__name__, value)
+            raise ValueMismatchError(self._cls._not(value))
         blob = literal.scalar.blob
         blob.metadata.type.format = value.format
         blob.metadata.type.dimensionality = self._dimensionality
@@ -67,8 +69,9 @@ class BlobTransformer(CodecTransformer):
         self._dimensionality = BlobType.SINGLE if cls is File else BlobType.MULTIPART
 
     def codec(self, python_type: Any) -> Codec:
-        """The codec; the type's parameter says nothing on the wire."""
-        return _BlobCodec(underlying(python_type), self._cls, self._dimensionality)
+        """The codec; the type's parameter says nothing on the wire, a subclass only what values are made of."""
+        found = underlying(python_type)
+        return _BlobCodec(found, typing.get_origin(found) or found, self._dimensionality)
 
     def guess_python_type(self, literal_type: LiteralType) -> Any:
         """The class, for a blob of its dimensionality that is no pickle."""

@@ -9,9 +9,14 @@ import attrs
 from flyte_core.errors import InvalidTypeError, TypeTransformerFailedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Self
 
-__all__ = ["Reference", "text"]
+__all__ = ["INTERNAL", "Reference", "text"]
+
+#: Metadata of an attrs field that is no part of the value.
+INTERNAL: Mapping[str, bool] = {"internal": True}
 
 
 def text(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -25,7 +30,7 @@ def text(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 
 class Reference:
-    """A value that is only a reference to data; the data is never read or written here.
+    """A value that only refers to data; to turn it into a literal and back touches no data.
 
     The two methods with an underscore are the ones that mashumaro's ``SerializableType`` has, by which the type
     system takes any class for one that brings its own plain form.
@@ -85,7 +90,7 @@ class Reference:
 
 
 def _public(cls: Any) -> list[attrs.Attribute[Any]]:
-    return [a for a in attrs.fields(cls) if not a.name.startswith("_")]
+    return [a for a in attrs.fields(cls) if not a.name.startswith("_") and not a.metadata.get("internal")]
 
 
 def _schema(a: attrs.Attribute[Any]) -> dict[str, Any]:
