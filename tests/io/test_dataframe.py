@@ -10,7 +10,7 @@ from google.protobuf.json_format import MessageToDict
 
 from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.io import DataFrame
-from flyte_core.io.datasets import dataset_type
+from flyte_core.io.columns import dataset_type
 from flyte_core.types.codec import codec_for
 
 
@@ -106,7 +106,7 @@ def test_a_frame_in_memory_is_at_hand():
     assert DataFrame.from_existing_remote("s3://b/t").format == ""
 
 
-def test_a_table_inside_a_record_must_be_stored():
+def test_a_frame_inside_a_record_needs_what_can_store_it():
     @dataclass
     class Holder:
         table: DataFrame
@@ -114,5 +114,5 @@ def test_a_table_inside_a_record_must_be_stored():
     codec = codec_for(Holder)
     value = Holder(DataFrame(uri="s3://b/t", format="csv"))
     assert codec.decode(codec.encode(value)) == value
-    with pytest.raises(TypeTransformerFailedError, match="uri"):
+    with pytest.raises(TypeTransformerFailedError, match=r"table: .*flyte-core-dataframe"):
         codec.encode(Holder(DataFrame.from_df([1])))
