@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
+from flyte_core.errors import StorageError, UnsafePathError
+from flyte_core.storage.local_errors import as_storage_error, local_errors
 from flyte_core.storage.paths import local_path
 
-__all__ = ["atomic_write", "make_parents"]
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+__all__ = ["Draft", "NamedFile", "atomic_file", "atomic_write", "is_draft", "kind_of_file", "make_parents", "safe_join"]
+
+_DRAFT_SUFFIX = ".flyte-core-draft"
+_DRAFT_NAME = re.compile(r"\..*\.[0-9a-f]{16}" + re.escape(_DRAFT_SUFFIX), re.DOTALL)
+# Together with the rest of a draft's name below the 255 bytes that file systems allow.
+_KEPT_OF_NAME = 64
+_DRIVE = re.compile(r"[A-Za-z]:(?:[\\/]|$)")
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 def make_parents(path: str | os.PathLike[str]) -> Path:
@@ -21,7 +40,7 @@ def make_parents(path: str | os.PathLike[str]) -> Path:
 
     Raises:
         UnsupportedStorageError: the URL is not local.
-        OSError: the folder cannot be made.
+        StorageError: the folder cannot be made.
 
     Example:
         >>> import tempfile
@@ -29,8 +48,189 @@ def make_parents(path: str | os.PathLike[str]) -> Path:
         True
     """
     target = local_path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with local_errors(target, "make the folder of"):
+        target.parent.mkdir(parents=True, exist_ok=True)
     return target
+
+
+def kind_of_file(mode: int) -> str:
+    """Say in words what a ``st_mode`` stands for.
+
+    Example:
+        >>> kind_of_file(stat.S_IFIFO)
+        'a named pipe'
+    """
+    kinds = {
+        stat.S_IFREG: "a file",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "no regular file")
+
+
+def is_draft(name: str) -> bool:
+    """Say whether a file's name is that of a `Draft`: being written, or left behind by a process that was killed.
+
+    Example:
+        >>> is_draft(".a.csv.0123456789abcdef.flyte-core-draft"), is_draft("a.csv")
+        (True, False)
+    """
+    return name.endswith(_DRAFT_SUFFIX) and _DRAFT_NAME.fullmatch(name) is not None
+
+
+class NamedFile(io.FileIO):
+    """An open local file whose errors name it.
+
+    Args:
+        path: what is opened.
+        mode: as `io.FileIO` has it.
+        shown: the path that errors name; default ``path``.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], mode: str, shown: str | os.PathLike[str] | None = None) -> None:
+        self._shown = path if shown is None else shown
+        with local_errors(self._shown, "read" if mode == "rb" else "write"):
+            super().__init__(os.fspath(path), mode, opener=_open_without_waiting)
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        """See `io.FileIO.readinto`."""
+        with local_errors(self._shown, "read"):
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        """See `io.FileIO.readall`."""
+        with local_errors(self._shown, "read"):
+            return super().readall() or b""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """See `io.FileIO.write`."""
+        with local_errors(self._shown, "write"):
+            return super().write(data) or 0
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; a named pipe that nobody writes to, which would be waited for, is opened as well."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+
+class Draft:
+    """A file that is being written under another name in the folder of its final one.
+
+    A file that is replaced keeps its mode; one behind a symbolic link is replaced where it is.
+
+    Args:
+        path: the final path or ``file://`` URL; its folder exists.
+        sync: whether `commit` waits until the content is on the disk, so that it survives a loss of power.
+        exclusive: whether the file must be new.
+
+    Raises:
+        UnsupportedStorageError: the URL is not local.
+        StorageError: the file cannot be written; what was there is untouched.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, sync: bool = True, exclusive: bool = False) -> None:
+        self._named = local_path(path)
+        self._sync, self._exclusive = sync, exclusive
+        with local_errors(self._named, "write"):
+            self.target = Path(os.path.realpath(self._named))
+            mode = self._mode_of_target()
+            # Not tempfile: it makes files of mode 0600, and a new file is to have the mode of the process's umask.
+            kept = os.fsencode(self.target.name)[:_KEPT_OF_NAME].decode(errors="ignore")
+            self.path = self.target.with_name(f".{kept}.{os.urandom(8).hex()}{_DRAFT_SUFFIX}")
+            self.raw = NamedFile(self.path, "xb", self._named)
+        if mode is not None and hasattr(os, "fchmod"):
+            try:
+                os.fchmod(self.raw.fileno(), mode)
+            except OSError as error:
+                self.discard()
+                raise as_storage_error(error, self._named, "write") from error
+
+    def _mode_of_target(self) -> int | None:
+        if not self.target.name:
+            raise StorageError(str(self._named), "write", "it is a folder")
+        try:
+            mode = self.target.stat().st_mode
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(mode):
+            raise StorageError(str(self._named), "write", f"it is {kind_of_file(mode)}")
+        if self._exclusive:
+            raise _exists_already(self._named)
+        return stat.S_IMODE(mode)
+
+    def commit(self) -> None:
+        """Put the file under its final name, complete.
+
+        Raises:
+            StorageError: it cannot be; the draft is gone.
+        """
+        try:
+            with local_errors(self._named, "write"):
+                self.sync()
+                self.raw.close()
+                if self._exclusive:
+                    _publish_new(self.path, self.target)
+                else:
+                    self.path.replace(self.target)
+        except BaseException:
+            self.discard()
+            raise
+        if self._sync:
+            _sync_folder(self.target.parent)
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk, where that was asked for."""
+        if self._sync:
+            os.fsync(self.raw.fileno())
+
+    def discard(self) -> None:
+        """Throw away what was written; after `commit` it does nothing."""
+        with suppress(OSError):
+            self.raw.close()
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_file(path: str | os.PathLike[str], *, sync: bool = True, exclusive: bool = False) -> Iterator[BinaryIO]:
+    """Open a file for writing that gets its name only when the block ends well.
+
+    Readers, and a crash at any time, see the old content or the new and nothing between.
+
+    Args:
+        path: the file's path or ``file://`` URL; its folder exists.
+        sync: whether to wait until the content is on the disk.
+        exclusive: whether the file must be new.
+
+    Yields:
+        The open file.
+
+    Raises:
+        UnsupportedStorageError: the URL is not local.
+        StorageError: the file cannot be written; what was there is untouched.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> with atomic_file(target) as file:
+        ...     _ = file.write(b"text")
+        ...     target.exists()
+        False
+        >>> target.read_text()
+        'text'
+    """
+    draft = Draft(path, sync=sync, exclusive=exclusive)
+    try:
+        file = io.BufferedWriter(draft.raw)
+        yield file
+        file.flush()
+        draft.commit()
+    except BaseException:
+        draft.discard()
+        raise
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes, *, sync: bool = True) -> None:
@@ -45,7 +245,7 @@ def atomic_write(path: str | os.PathLike[str], data: bytes, *, sync: bool = True
 
     Raises:
         UnsupportedStorageError: the URL is not local.
-        OSError: the file cannot be written; what was there is untouched.
+        StorageError: the file cannot be written; what was there is untouched.
 
     Example:
         >>> import tempfile
@@ -54,31 +254,69 @@ def atomic_write(path: str | os.PathLike[str], data: bytes, *, sync: bool = True
         >>> file.read_text()
         'text'
     """
-    target = Path(os.path.realpath(local_path(path)))
-    # Not tempfile: it makes files of mode 0600, and a new file is to have the mode of the process's umask.
-    draft = target.with_name(f".{target.name[:64]}.{os.urandom(8).hex()}.tmp")
-    try:
-        with draft.open("xb") as file:
-            _keep_mode(target, file.fileno())
-            file.write(data)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        draft.replace(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    if sync:
-        _sync_folder(target.parent)
+    with atomic_file(path, sync=sync) as file:
+        file.write(data)
 
 
-def _keep_mode(target: Path, descriptor: int) -> None:
+def safe_join(base: str | os.PathLike[str], name: str) -> Path:
+    """Give the path of a name that others chose, such as one in a listing, below a folder of ours.
+
+    Args:
+        base: the folder; symbolic links in it are followed.
+        name: a relative name with ``/`` between its parts; repeated slashes count as one.
+
+    Returns:
+        The path.
+
+    Raises:
+        UnsafePathError: the name is empty, absolute, has ``..``, a drive letter or a NUL in it, or a link in the folder
+            leads it outside.
+
+    Example:
+        >>> safe_join("/data", "a/b.csv").as_posix()
+        '/data/a/b.csv'
+        >>> safe_join("/data", "../etc/passwd")
+        Traceback (most recent call last):
+        ...
+        flyte_core.errors.UnsafePathError: cannot write ../etc/passwd: the name leads out of /data
+    """
+    folder = local_path(base)
+    # Backslashes separate on Windows only; a name that would be dangerous there is refused everywhere.
+    parts = re.split(r"[\\/]", name)
+    if "\0" in name:
+        raise UnsafePathError(name.replace("\0", "\\0"), "write", f"the name has a NUL in it (below {folder})")
+    if name[:1] in ("/", "\\") or ".." in parts or _DRIVE.match(name) or (os.name == "nt" and ":" in name):
+        raise UnsafePathError(name, "write", f"the name leads out of {folder}")
+    kept = [part for part in name.split("/") if part not in ("", ".")]
+    if not kept:
+        raise UnsafePathError(name, "write", f"the name means the folder {folder} itself")
+    path = folder.joinpath(*kept)
+    real = os.path.realpath(folder)
+    if os.path.commonpath([real, os.path.realpath(path)]) != real:
+        raise UnsafePathError(name, "write", f"a link below {folder} leads out of it")
+    return path
+
+
+def _exists_already(path: Path) -> StorageError:
+    error = StorageError(str(path), "create", "it exists already")
+    error.errno = errno.EEXIST
+    return error
+
+
+def _publish_new(draft: Path, target: Path) -> None:
+    """Give a draft its name unless something has it: a hard link, made by the system in one step, is never replaced."""
     try:
-        mode = target.stat().st_mode
-    except FileNotFoundError:
-        return
-    if hasattr(os, "fchmod"):
-        os.fchmod(descriptor, mode & 0o7777)
+        os.link(draft, target)
+    except FileExistsError as error:
+        raise _exists_already(target) from error
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise _exists_already(target) from error
+        draft.rename(target)
+    else:
+        draft.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,13 +6,14 @@ import os
 import re
 from pathlib import Path
 
-from flyte_core.errors import UnsupportedStorageError
+from flyte_core.errors import UnsafePathError, UnsupportedStorageError
 from flyte_core.models import RawDataPath
 
 __all__ = ["is_remote", "join", "last_part", "local_path", "random_path", "scheme_of"]
 
 # RFC 3986, section 3.1. Two characters at least, so that a drive letter is no scheme.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
+_FILE = "file://"
 
 
 def is_remote(url: str | os.PathLike[str]) -> bool:
@@ -35,23 +36,42 @@ def is_remote(url: str | os.PathLike[str]) -> bool:
 def local_path(url: str | os.PathLike[str]) -> Path:
     """Give the local path that a path or ``file://`` URL means.
 
+    A path is taken as it is written. In a URL percent escapes are decoded, as `urllib.request.url2pathname` and
+    `pathlib.Path.as_uri` have it (RFC 8089), and the host ``localhost`` is left out; ``#`` and ``?`` belong to names.
+
     Args:
         url: the path or URL.
 
     Returns:
-        The path, as it is written.
+        The path.
 
     Raises:
         UnsupportedStorageError: the URL is not local.
+        UnsafePathError: there is a NUL in it.
 
     Example:
-        >>> local_path("file:///tmp/a").as_posix()
-        '/tmp/a'
+        >>> local_path("file:///tmp/a%20b").as_posix(), local_path("/tmp/a%20b").as_posix()
+        ('/tmp/a b', '/tmp/a%20b')
     """
     text = os.fspath(url)
     if is_remote(text):
         raise UnsupportedStorageError(text, "open locally", "it leads out of this machine; download it first")
-    return Path(text[len("file://") :] if text.lower().startswith("file://") else text)
+    if text[: len(_FILE)].lower() == _FILE:
+        text = _decoded(text[len(_FILE) :])
+    if "\0" in text:
+        raise UnsafePathError(text.replace("\0", "\\0"), "open", "there is a NUL in its name")
+    return Path(text)
+
+
+def _decoded(path: str) -> str:
+    if path.lower().startswith("localhost/"):
+        path = path[len("localhost") :]
+    if "%" not in path:
+        return path
+    from urllib.parse import unquote_to_bytes
+
+    # Not unquote: it would replace the bytes of a name that is no UTF-8.
+    return os.fsdecode(unquote_to_bytes(os.fsencode(path)))
 
 
 def scheme_of(url: str | os.PathLike[str]) -> str:
@@ -130,4 +150,5 @@ def random_path(base: str | os.PathLike[str], file_name: str | None = None) -> s
         >>> random_path("s3://bucket", "a.txt").endswith("/a.txt")
         True
     """
-    return RawDataPath(path=os.fspath(base)).get_random_remote_path(file_name)
+    text = os.fspath(base) if is_remote(base) else str(local_path(base))
+    return RawDataPath(path=text).get_random_remote_path(file_name)
