@@ -193,13 +193,28 @@ def get_tab(name: str, /, create_if_missing: bool = True) -> Tab:
     return current_report().get_tab(name, create_if_missing=create_if_missing)
 
 
-def _flush() -> None:
+def _page() -> tuple[str, bytes] | None:
+    """Where the running task's report goes, and its page."""
     context = ctx()
     if context is None or not isinstance(context.report, Report):
+        return None
+    return storage.join(context.output_path, REPORT_FILE_NAME), context.report.get_final_report().encode()
+
+
+def _flush() -> None:
+    found = _page()
+    if found is None:
         return
-    path = storage.make_parents(storage.join(context.output_path, REPORT_FILE_NAME))
+    path, page = found
+    if storage.is_remote(path):
+        storage.write_bytes_sync(path, page)
+    else:
+        _write_local(path, page)
+
+
+def _write_local(path: str, page: bytes) -> None:
     # Not waiting for the disk: a report lost with the machine's power is lost with the run.
-    storage.atomic_write(path, context.report.get_final_report().encode(), sync=False)
+    storage.atomic_write(storage.make_parents(path), page, sync=False)
 
 
 def _log(content: str, do_flush: bool = False) -> None:
@@ -222,15 +237,21 @@ async def flush() -> None:
     written at its end; flushing shows it while the task runs.
 
     Raises:
-        UnsupportedStorageError: the outputs go to a URL that this release does not write.
-        OSError: the file cannot be written.
+        StorageError: the page cannot be written.
 
     Example:
         >>> flush()
     """
     import asyncio
 
-    await asyncio.to_thread(_flush)
+    found = _page()
+    if found is None:
+        return
+    path, page = found
+    if storage.is_remote(path):
+        await storage.write_bytes(path, page)
+    else:
+        await asyncio.to_thread(_write_local, path, page)
 
 
 @syncify(direct=_log)

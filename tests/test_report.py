@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flyte_core import report
+from flyte_core import report, storage
 from flyte_core.context import use_task_context
 from flyte_core.errors import InvalidTypeError, InvalidValueError, UnsupportedStorageError
 from flyte_core.models import ActionID, RawDataPath, TaskContext
@@ -204,10 +204,19 @@ def test_an_awaited_flush_writes_in_another_thread(task_report: Report, monkeypa
     assert threads[0] != threads[1] == threading.get_ident()
 
 
-def test_a_report_that_would_go_to_remote_storage_says_so() -> None:
+@pytest.mark.parametrize("flush", [report.flush, lambda: asyncio.run(report.flush.aio())])
+def test_a_report_goes_to_remote_storage_too(flush: Any) -> None:
+    own = Report("r")
+    own.get_tab("main").log("<p>far</p>")
+    with use_task_context(_context("memory://report/a0", own)):
+        flush()
+    assert b"<p>far</p>" in storage.read_bytes_sync("memory://report/a0/report.html")
+
+
+def test_a_report_that_cannot_be_written_is_an_error_that_names_it() -> None:
     with (
-        use_task_context(_context("s3://bucket/a0", Report("r"))),
-        pytest.raises(UnsupportedStorageError, match=r"s3://bucket/a0/report\.html"),
+        use_task_context(_context("nosuch://bucket/a0", Report("r"))),
+        pytest.raises(UnsupportedStorageError, match=r"nosuch://bucket/a0/report\.html"),
     ):
         report.flush()
 

@@ -156,9 +156,9 @@ class TypeEngine:
             return lv
         from google.protobuf.message import DecodeError
 
-        from flyte_core.types.pickled import read_file
+        from flyte_core.types.pickled import aread_file
 
-        data = read_file(lv.offloaded_metadata.uri)
+        data = await aread_file(lv.offloaded_metadata.uri)
         try:
             return Literal.FromString(data)
         except DecodeError as error:

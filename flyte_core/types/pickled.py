@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any, Generic, TypeVar
 
+from flyteidl2.core.literals_pb2 import Literal
 from flyteidl2.core.types_pb2 import BlobType, LiteralType, SimpleType, TypeStructure, UnionType
 
-from flyte_core.errors import TypeTransformerFailedError
-from flyte_core.types.codec import Codec
+from flyte_core import storage
+from flyte_core.errors import StorageError, TypeTransformerFailedError
+from flyte_core.types.codec import AsyncCodec, Codec
 from flyte_core.types.mismatch import ValueMismatchError, describe, shown
 from flyte_core.types.simple import CodecTransformer
 
-if TYPE_CHECKING:
-    from flyteidl2.core.literals_pb2 import Literal
-
-__all__ = ["INLINE_LIMIT", "PICKLE", "FlytePickle", "read_file"]
+__all__ = ["INLINE_LIMIT", "PICKLE", "FlytePickle", "aread_file", "read_file"]
 
 T = TypeVar("T")
 
@@ -47,25 +44,48 @@ def _loads(data: bytes, source: str) -> Any:
         ) from error
 
 
-def _write(data: bytes) -> str:
+def _new_path(data: bytes) -> str:
     from hashlib import sha256
 
-    folder = Path(tempfile.mkdtemp(prefix="flyte-pickle-"))
-    path = folder / sha256(data).hexdigest()
-    path.write_bytes(data)
-    return str(path)
+    return storage.new_path(sha256(data).hexdigest())
+
+
+def _write(data: bytes) -> str:
+    path = _new_path(data)
+    try:
+        storage.write_bytes_sync(path, data)
+    except StorageError as error:
+        raise TypeTransformerFailedError(f"the pickled value cannot be stored: {error}") from error
+    return path
+
+
+async def _awrite(data: bytes) -> str:
+    path = await asyncio.to_thread(_new_path, data)
+    try:
+        await storage.write_bytes(path, data)
+    except StorageError as error:
+        raise TypeTransformerFailedError(f"the pickled value cannot be stored: {error}") from error
+    return path
 
 
 def read_file(uri: str) -> bytes:
-    """The bytes of a pickle, or of an offloaded literal, that lies in a local file."""
-    parts = urlsplit(uri)
-    if parts.scheme not in ("", "file"):
-        raise TypeTransformerFailedError(f"cannot read {uri}: only local files can be read here")
-    path = Path(unquote(parts.path) if parts.scheme else uri)
+    """The bytes of a pickle, or of an offloaded literal, from a path or URL.
+
+    Raises:
+        TypeTransformerFailedError: if it cannot be read.
+    """
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TypeTransformerFailedError(f"cannot read {uri}: {error}") from error
+        return storage.read_bytes_sync(uri)
+    except StorageError as error:
+        raise TypeTransformerFailedError(str(error)) from error
+
+
+async def aread_file(uri: str) -> bytes:
+    """`read_file` without blocking the event loop."""
+    try:
+        return await storage.read_bytes(uri)
+    except StorageError as error:
+        raise TypeTransformerFailedError(str(error)) from error
 
 
 class FlytePickle(Generic[T]):
@@ -93,38 +113,83 @@ class FlytePickle(Generic[T]):
 
     @classmethod
     async def to_pickle(cls, python_val: Any) -> str:
-        """Write a value to a file of its own and return where."""
-        return _write(_dumps(python_val))
+        """Write a value to a file of its own, among the running task's raw data, and return where."""
+        return await _awrite(await asyncio.to_thread(_dumps, python_val))
 
     @classmethod
     async def from_pickle(cls, uri: str) -> Any:
         """Read a value from a file that `to_pickle` wrote."""
-        return _loads(read_file(uri), uri)
+        return await asyncio.to_thread(_loads, await aread_file(uri), uri)
 
 
-class _PickleCodec(Codec):
-    """None is refused as in the reference: on the wire an absent value and a pickled None would be two things."""
+class _PickleCodec(AsyncCodec):
+    """None is refused as in the reference: on the wire an absent value and a pickled None would be two things.
+
+    Values of no more than a few bytes pass directly; to pickle others takes a time that cannot be told beforehand.
+    """
 
     def put(self, value: Any, literal: Literal) -> None:
-        if value is None:
-            raise ValueMismatchError("cannot pickle None; declare the type Optional if the value may be absent")
-        data = _dumps(value)
+        data = _dumps(_present(value))
         if sys.getsizeof(value) > INLINE_LIMIT:
-            literal.scalar.blob.metadata.type.format = _FORMAT
-            literal.scalar.blob.uri = _write(data)
+            _put_uri(literal, _write(data))
         else:
             literal.scalar.binary.value = data
 
+    def encode(self, value: Any) -> Literal:
+        literal = Literal()
+        self.put(value, literal)
+        return literal
+
+    async def aencode(self, value: Any) -> Literal:
+        if type(value) in _QUICK:
+            return self.encode(value)
+        literal = Literal()
+        data = await asyncio.to_thread(_dumps, _present(value))
+        if sys.getsizeof(value) > INLINE_LIMIT:
+            _put_uri(literal, await _awrite(data))
+        else:
+            literal.scalar.binary.value = data
+        return literal
+
     def decode(self, literal: Literal) -> Any:
-        scalar = literal.scalar
-        kind = scalar.WhichOneof("value")
-        if kind == "union":
-            return self.decode(scalar.union.value)
-        if kind == "blob" and scalar.blob.uri:
-            return _loads(read_file(scalar.blob.uri), scalar.blob.uri)
-        if kind == "binary" and scalar.binary.value:
-            return _loads(scalar.binary.value, "the literal")
-        raise ValueMismatchError(f"expected a pickled value, got {describe(literal)}")
+        uri, data = _pickle_in(literal)
+        return _loads(data, "the literal") if uri is None else _loads(read_file(uri), uri)
+
+    async def adecode(self, literal: Literal) -> Any:
+        uri, data = _pickle_in(literal)
+        if uri is not None:
+            return await asyncio.to_thread(_loads, await aread_file(uri), uri)
+        if len(data) > INLINE_LIMIT:
+            return await asyncio.to_thread(_loads, data, "the literal")
+        return _loads(data, "the literal")
+
+
+#: Classes whose instances are small, or refused.
+_QUICK = frozenset({bool, complex, float, int, type(None)})
+
+
+def _present(value: Any) -> Any:
+    if value is None:
+        raise ValueMismatchError("cannot pickle None; declare the type Optional if the value may be absent")
+    return value
+
+
+def _put_uri(literal: Literal, uri: str) -> None:
+    literal.scalar.blob.metadata.type.format = _FORMAT
+    literal.scalar.blob.uri = uri
+
+
+def _pickle_in(literal: Literal) -> tuple[str | None, bytes]:
+    """Where the pickle lies, or the pickle."""
+    scalar = literal.scalar
+    kind = scalar.WhichOneof("value")
+    if kind == "union":
+        return _pickle_in(scalar.union.value)
+    if kind == "blob" and scalar.blob.uri:
+        return scalar.blob.uri, b""
+    if kind == "binary" and scalar.binary.value:
+        return None, scalar.binary.value
+    raise ValueMismatchError(f"expected a pickled value, got {describe(literal)}")
 
 
 class _PickleTransformer(CodecTransformer):
