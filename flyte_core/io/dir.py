@@ -190,7 +190,7 @@ class Dir(Place[T]):
             ['a.csv']
         """
         fits = _filter(self.path, recursive, max_depth, file_pattern)
-        for found in await storage.list_files(self.path, recursive=recursive):
+        async for found in storage.iter_files(self.path, recursive=recursive):
             if fits(found.url):
                 yield File(path=found.url, format=self.format)
 
@@ -360,21 +360,18 @@ def _filter(base: str, recursive: bool, max_depth: int | None, pattern: str) -> 
     """Give what says of a file's URL whether it is wanted."""
     if max_depth is not None and max_depth < 1:
         raise InvalidValueError("Dir.walk", "max_depth", max_depth, "1 or more, or None for no limit")
+    from flyte_core.storage.folders import relative_name as name_below
+
     depth = max_depth if recursive else 1
-    root = _whole(base).rstrip("/") + "/"
+    root = base if storage.is_remote(base) else storage.local_path(base).as_posix()
 
     def fits(url: str) -> bool:
-        name = _whole(url)[len(root) :]
+        name = name_below(root, url if storage.is_remote(url) else storage.local_path(url).as_posix())
         if depth is not None and name.count("/") >= depth:
             return False
         return fnmatch.fnmatchcase(name if "/" in pattern else name.rpartition("/")[2], pattern)
 
     return fits
-
-
-def _whole(url: str) -> str:
-    """A URL without its scheme, which may be spelled in several ways, or an absolute local path."""
-    return url.partition("://")[2] if storage.is_remote(url) else storage.local_path(url).absolute().as_posix()
 
 
 def _as_folder(url: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
+import functools
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
 
 from flyte_core import storage
-from flyte_core.errors import InvalidValueError, StorageNotFoundError
+from flyte_core.errors import StorageNotFoundError
 from flyte_core.io.place import Place, relative_name
 from flyte_core.io.reference import INTERNAL
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from flyte_core.storage.hashing import HashMethod
-    from flyte_core.storage.streams import AsyncFile
 
 __all__ = ["File"]
 
@@ -183,7 +182,7 @@ class File(Place[T]):
         cache_options: dict[str, Any] | None = None,
         compression: str | None = None,
         **kwargs: Any,
-    ) -> AsyncIterator[AsyncFile]:
+    ) -> AsyncIterator[storage.AsyncFile[Any]]:
         """Open the file; its methods are coroutines.
 
         What is written is there when the block ends, complete, and not at all if the block raises. With a hash method
@@ -213,14 +212,12 @@ class File(Place[T]):
             >>> asyncio.run(copy(File.new_remote()))
             b'text'
         """
-        from flyte_core.io.hashed import AsyncHashingWriter, computing
+        from flyte_core.storage.workers import in_thread_to_end
 
-        method = self._method_for(mode)
         options = {**kwargs, "block_size": block_size, "compression": compression}
-        with nullcontext() if method is None else computing(method):
-            async with await storage.open(self.path, mode, **options) as file:
-                yield file if method is None else AsyncHashingWriter(file, method)  # type: ignore[misc] # a proxy
-            self._hashed_by(method)
+        with self._hashing(mode) as method:
+            async with storage.AsyncFile(await in_thread_to_end(self._opened, mode, method, options)) as file:
+                yield file
 
     @contextmanager
     def open_sync(
@@ -242,48 +239,28 @@ class File(Place[T]):
             >>> file.hash
             '1cb251ec0d568de6a929b520c4aed8d1'
         """
-        method = self._method_for(mode)
-        options = {"block_size": block_size, "compression": compression}
-        if method is None:
-            with storage.open_sync(self.path, mode, **options, **kwargs) as file:
-                yield file
-        else:
-            with self._open_hashing(method, mode, options, kwargs) as file:
-                yield file
+        options = {**kwargs, "block_size": block_size, "compression": compression}
+        with self._hashing(mode) as method, self._opened(mode, method, options) as file:
+            yield file
 
     @contextmanager
-    def _open_hashing(
-        self, method: HashMethod, mode: str, options: dict[str, Any], text: dict[str, Any]
-    ) -> Iterator[IO[Any]]:
-        from flyte_core.io.hashed import HashingWriter, computing
+    def _hashing(self, mode: str) -> Iterator[HashMethod | None]:
+        """Give the method that has to see what is written in this mode, ready for a new content."""
+        method = self.hash_method if set(mode) & set("wxa+") else None
+        if method is None:
+            yield None
+            return
+        from flyte_core.io.hashed import computing
 
-        binary = mode.replace("t", "").replace("b", "") + "b"
         with computing(method):
-            with storage.open_sync(self.path, binary, **options) as file:
-                writer = HashingWriter(file, method)
-                try:
-                    if "b" in mode:
-                        yield writer  # type: ignore[misc] # an IO in all but name
-                    else:
-                        stream = io.TextIOWrapper(writer, **{"encoding": "utf-8", **text})
-                        yield stream
-                        stream.flush()
-                finally:
-                    writer.end()
-            self._hashed_by(method)
+            yield method
 
-    def _method_for(self, mode: str) -> HashMethod | None:
-        """The method that has to see what is written in this mode."""
-        if self.hash_method is None or not set(mode) & set("wxa+"):
-            return None
-        if set(mode) & set("a+"):
-            allowed = "w or x: the hash covers the whole content, so that has to be written from the beginning"
-            raise InvalidValueError("File.open", "mode", mode, allowed)
-        return self.hash_method
+    def _opened(self, mode: str, method: HashMethod | None, options: dict[str, Any]) -> IO[Any]:
+        if method is None:
+            return storage.open_sync(self.path, mode, **options)
+        from flyte_core.io.hashed import open_hashing
 
-    def _hashed_by(self, method: HashMethod | None) -> None:
-        if method is not None:
-            object.__setattr__(self, "hash", method.result())
+        return open_hashing(self.path, mode, method, functools.partial(object.__setattr__, self, "hash"), options)
 
     async def download(self, local_path: str | os.PathLike[str] | None = None) -> str:
         """Copy the file to this machine.

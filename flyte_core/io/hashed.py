@@ -1,27 +1,36 @@
-"""Hashes of content: while it is written through an open file, and of local files and folders."""
+"""Hashes of content: of what is written through an open file, of local files, and of folders."""
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import attrs
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError, StorageIntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from typing_extensions import Buffer
 
+    from flyte_core.storage.file_objects import BinaryWriter
     from flyte_core.storage.hashing import HashMethod
+    from flyte_core.storage.workers import Stop
 
-__all__ = ["AsyncHashingWriter", "HashingWriter", "LocalHash", "computing", "split_hash"]
-
-_CHUNK = 2**20
+__all__ = [
+    "FolderState",
+    "HashingWriter",
+    "computing",
+    "hash_folder",
+    "hash_local",
+    "open_hashing",
+    "split_hash",
+]
 
 #: From this many bytes on, hashing takes longer than handing it to another thread.
 _WORTH_A_THREAD = 256 * 1024
@@ -69,17 +78,19 @@ def computing(method: HashMethod) -> Iterator[None]:
 class HashingWriter(io.BufferedIOBase):
     """A file opened for writing bytes, which are hashed while they are written.
 
-    Closing it leaves the file below open: that is ended by whoever opened it.
+    It ends as the file below does: well by `close`, with nothing by `discard` or an exception in its block.
 
     Args:
-        file: the file.
+        file: the file, whose end it takes over.
         method: takes the bytes.
+        on_end: gets the hash when the file has ended well.
     """
 
-    def __init__(self, file: Any, method: HashMethod) -> None:
+    def __init__(self, file: BinaryWriter, method: HashMethod, on_end: Callable[[str], None]) -> None:
         super().__init__()
         self._file = file
         self._method = method
+        self._on_end = on_end
         self._position = 0
         self._pool: ThreadPoolExecutor | None = None
 
@@ -92,127 +103,176 @@ class HashingWriter(io.BufferedIOBase):
         return self._position
 
     def flush(self) -> None:
-        """Hand on what is buffered below."""
-        if not self.closed:
+        """Hand on what is gathered below."""
+        if not self._file.closed:
             self._file.flush()
 
-    def write(self, data: Any, /) -> int:
+    def write(self, data: Buffer, /) -> int:
         """Write all of the bytes."""
         view = memoryview(data).cast("B")
         if view.nbytes < _WORTH_A_THREAD:
+            self._file.write(view)
             self._method.update(view)
-            self._file.write(data)
         else:
-            self._write_beside(data, view)
+            self._write_beside(view)
         self._position += view.nbytes
         return view.nbytes
 
-    def _write_beside(self, data: Any, view: memoryview) -> None:
-        # The caller may change a buffer once it is written, so both have to end here.
+    def _write_beside(self, view: memoryview) -> None:
+        # The caller may change the memory once it is written, so both have to end here.
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "flyte_core-hash")
         hashed = self._pool.submit(self._method.update, view)
         try:
-            self._file.write(data)
+            self._file.write(view)
         finally:
             hashed.result()
 
-    def end(self) -> None:
-        """Give back the thread."""
+    def close(self) -> None:
+        """Put everything under its name, complete, and tell the hash."""
+        if self.closed:
+            return
+        try:
+            was_open = not self._file.closed
+            self._file.close()
+            if was_open:
+                self._on_end(self._method.result())
+        finally:
+            self._release()
+
+    def discard(self) -> None:
+        """Throw away what was written; after `close` it does nothing."""
+        self._file.discard()
+        self._release()
+
+    def _release(self) -> None:
         if self._pool is not None:
             self._pool.shutdown()
+        super().close()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is not None:
+            self.discard()
+        self.close()
+
+    def __del__(self) -> None:
+        """Do not close, which would put what there is under the name; the file below reports the loss."""
 
 
-class AsyncHashingWriter:
-    """An asynchronous file opened for writing, what is written being hashed; everything else is the file's own.
-
-    Args:
-        file: the file.
-        method: takes the bytes; a text's in UTF-8.
-    """
-
-    def __init__(self, file: Any, method: HashMethod) -> None:
-        self._file = file
-        self._method = method
-
-    async def write(self, data: Any) -> Any:
-        """Write and hash, side by side where it is much."""
-        view = memoryview(data.encode() if isinstance(data, str) else data).cast("B")
-        if view.nbytes < _WORTH_A_THREAD:
-            self._method.update(view)
-            return await self._file.write(data)
-        hashed = asyncio.ensure_future(asyncio.to_thread(self._method.update, view))
-        try:
-            return await self._file.write(data)
-        finally:
-            await hashed
-
-    async def writelines(self, lines: Iterable[Any]) -> None:
-        """Write each."""
-        for line in lines:
-            await self.write(line)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-
-class LocalHash:
-    """Computes the hash of a local file or folder, in any thread.
-
-    The hash of a file is that of its content. That of a folder covers, for each file below it in the order of their
-    relative names, ``<bytes of the name>:<name><bytes of the content>:`` and the content; names have ``/`` between
-    their parts and are sorted by their bytes. So it says nothing of place, times or empty folders.
+def open_hashing(
+    path: str, mode: str, method: HashMethod, on_end: Callable[[str], None], options: Mapping[str, Any]
+) -> IO[Any]:
+    """Open a file for writing from its beginning, and hash the bytes before they are compressed.
 
     Args:
-        path: the file or folder.
-        method: takes the content.
+        path: a path or URL.
+        mode: ``w`` or ``x``, with ``b`` for bytes, else for text.
+        method: takes the bytes.
+        on_end: gets the hash when the file has ended well.
+        options: what else `flyte_core.storage.open_sync` takes.
+
+    Raises:
+        StorageError: it cannot be opened.
+        InvalidValueError: the mode is another one, or an option is unknown.
+    """
+    from flyte_core.storage import open_sync
+    from flyte_core.storage.file_objects import TextWriter
+
+    if set(mode) & set("ra+"):
+        allowed = "w or x: a hash covers the whole content, so that has to be written from the beginning"
+        raise InvalidValueError("File.open", "mode", mode, allowed)
+    text = {name: options[name] for name in ("encoding", "errors", "newline") if name in options and "b" not in mode}
+    other = {name: value for name, value in options.items() if name not in text}
+    file = open_sync(path, mode.replace("t", "").replace("b", "") + "b", **other)
+    writer: Any = HashingWriter(cast("BinaryWriter", file), method, on_end)
+    if "b" in mode:
+        return cast("IO[bytes]", writer)
+    try:
+        return cast("IO[str]", TextWriter(writer, **{**text, "encoding": text.get("encoding") or "utf-8"}))
+    except (LookupError, ValueError) as error:
+        writer.discard()
+        raise InvalidValueError("File.open", "encoding, errors or newline", text, str(error)) from error
+
+
+def hash_local(stop: Stop, path: Path, method: HashMethod) -> None:
+    """Give a file's content to a hash.
+
+    Raises:
+        StorageError: it cannot be read, or changed meanwhile.
+    """
+    from flyte_core.storage.copying import hash_file
+
+    hash_file(stop, path, [method])
+
+
+def hash_folder(stop: Stop, folder: Path, method: HashMethod) -> FolderState:
+    """Give what is in a folder to a hash.
+
+    The hash covers, for each file below the folder in the order of their names, ``<length of the name>:<name>``,
+    ``<length of the content>:`` and the content, lengths being decimal numbers of bytes. Names are relative, have
+    ``/`` between their parts, and are sorted by their bytes. So the hash says nothing of place, times or empty folders.
+
+    Args:
+        stop: ends it early.
+        folder: the folder.
+        method: gets it.
+
+    Returns:
+        The folder as it was, for `FolderState.verify`.
+
+    Raises:
+        StorageError: something cannot be read, is no regular file, or changed meanwhile.
+    """
+    from flyte_core.storage.copying import hash_file
+
+    state = FolderState.of(folder)
+    for name, (path, size, *_) in sorted(state.files.items()):
+        method.update(memoryview(b"%d:%b%d:" % (len(name), name, size)))
+        hash_file(stop, Path(path), [method])
+    return state
+
+
+@attrs.frozen
+class FolderState:
+    """What a folder has in it.
+
+    Args:
+        folder: the folder.
+        files: by their relative names: path, length, time of the last change and number.
     """
 
-    def __init__(self, path: Path, method: HashMethod) -> None:
-        self._path = path
-        self._method = method
-        self._seen: list[tuple[Path, tuple[int, int, int]]] = []
-        self.stop = threading.Event()
+    folder: Path
+    files: dict[bytes, tuple[str, int, int, int]]
 
-    def run(self) -> None:
-        """Read everything once, in bounded memory; ``stop`` ends it early."""
-        if not self._path.is_dir():
-            self._take(self._path)
-            return
-        for name, path, size in _files_below(self._path):
-            self._method.update(memoryview(b"%d:%b%d:" % (len(name), name, size)))
-            self._take(path, size)
-
-    def check(self) -> None:
-        """Make sure that no file was changed since it was read.
+    @classmethod
+    def of(cls, folder: Path) -> FolderState:
+        """Look at a folder.
 
         Raises:
-            StorageIntegrityError: one was; it is named.
+            StorageError: something in it cannot be read or is no regular file.
         """
-        for path, stamp in self._seen:
-            if _stamp(path.stat()) != stamp:
-                raise StorageIntegrityError(str(path), "hash", "the file was changed while it was read")
+        from flyte_core.storage.trees import files_below
 
-    def _take(self, path: Path, size: int | None = None) -> None:
-        buffer = memoryview(bytearray(_CHUNK))
-        taken = 0
-        with path.open("rb", buffering=0) as file:
-            self._seen.append((path, _stamp(os.fstat(file.fileno()))))
-            while (count := file.readinto(buffer)) and not self.stop.is_set():
-                self._method.update(buffer[:count])
-                taken += count
-        if size not in (None, taken) and not self.stop.is_set():
-            raise StorageIntegrityError(str(path), "hash", "the file was changed while it was read")
+        files, _, errors = files_below(folder)  # what an upload takes, too
+        if errors:
+            raise errors[0]
+        return cls(
+            folder,
+            {
+                os.fsencode(entry.name): (entry.path, found.st_size, found.st_mtime_ns, found.st_ino)
+                for entry in files
+                if (found := entry.found) is not None
+            },
+        )
 
+    def verify(self) -> None:
+        """Make sure that the folder is as it was.
 
-def _stamp(found: os.stat_result) -> tuple[int, int, int]:
-    return found.st_size, found.st_mtime_ns, found.st_ino
-
-
-def _files_below(folder: Path) -> list[tuple[bytes, Path, int]]:
-    from flyte_core.storage.trees import files_below
-
-    files, _, errors = files_below(folder)  # what a recursive upload takes, too
-    if errors:
-        raise errors[0]
-    return sorted((os.fsencode(e.name), Path(e.path), e.found.st_size) for e in files if e.found is not None)
+        Raises:
+            StorageIntegrityError: it is not; a file that changed, came or went is named.
+        """
+        now = FolderState.of(self.folder).files
+        for name in sorted({*self.files, *now}):
+            if self.files.get(name) != now.get(name):
+                path = str(self.folder / os.fsdecode(name))
+                raise StorageIntegrityError(path, "read", "it changed while its folder was read")

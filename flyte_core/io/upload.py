@@ -13,8 +13,9 @@ import attrs
 from flyte_core import storage
 from flyte_core.context import ctx
 from flyte_core.errors import InvalidTypeError, InvalidValueError, SourceNotFoundError, without_secrets
-from flyte_core.io.hashed import LocalHash, computing, split_hash
+from flyte_core.io.hashed import computing, hash_folder, hash_local, split_hash
 from flyte_core.storage.hashing import PrecomputedValue
+from flyte_core.storage.workers import Stop, in_thread, in_thread_to_end
 
 if TYPE_CHECKING:
     from flyte_core.storage.hashing import HashMethod
@@ -42,56 +43,66 @@ class Upload:
 
     def run(self) -> tuple[str, str | None]:
         """Copy and hash; give the path or URL and the hash."""
-        if not self._must_read:
-            return self._put(), self._known()
-        assert self.method is not None
-        with computing(self.method), ThreadPoolExecutor(1, "flyte_core-hash") as pool:
-            job = LocalHash(self.source, self.method)
-            hashed = pool.submit(job.run)
+        if self.method is None:
+            return self._put(None), self.known
+        with computing(self.method):
+            return self._run_hashing(self.method), self.method.result()
+
+    def _run_hashing(self, method: HashMethod) -> str:
+        if isinstance(method, PrecomputedValue):
+            return self._put(None)
+        if not self.is_folder and self.target is not None:
+            return self._put(method)
+        if not self.is_folder:
+            hash_local(Stop(), self.source, method)
+            return self._put(None)
+        stop = Stop()
+        with ThreadPoolExecutor(1, "flyte_core-hash") as pool:
+            hashed = pool.submit(hash_folder, stop, self.source, method)
             try:
-                path = self._put()
-                hashed.result()
+                path = self._put(None)
+                state = hashed.result()
             except BaseException:
-                job.stop.set()
+                stop.ask()
                 raise
-            job.check()
-            return path, self.method.result()
+        state.verify()
+        return path
+
+    def _put(self, method: HashMethod | None) -> str:
+        if self.target is None:
+            return str(self.source)
+        return _absolute(storage.put_sync(self.source, self.target, self.is_folder, hash_method=method))
 
     async def arun(self) -> tuple[str, str | None]:
         """`run` without blocking the event loop."""
-        if not self._must_read:
-            return await self._aput(), self._known()
-        assert self.method is not None
+        if self.method is None:
+            return await self._aput(None), self.known
         with computing(self.method):
-            job = LocalHash(self.source, self.method)
-            hashed = asyncio.ensure_future(asyncio.to_thread(job.run))
-            try:
-                path = await self._aput()
-                await asyncio.shield(hashed)
-            except BaseException:
-                job.stop.set()
-                await asyncio.wait({hashed})  # the method must not be given back while the thread still uses it
-                hashed.exception()
-                raise
-            job.check()
-            return path, self.method.result()
+            return await self._arun_hashing(self.method), self.method.result()
 
-    @property
-    def _must_read(self) -> bool:
-        return self.method is not None and not isinstance(self.method, PrecomputedValue)
+    async def _arun_hashing(self, method: HashMethod) -> str:
+        if isinstance(method, PrecomputedValue):
+            return await self._aput(None)
+        if not self.is_folder and self.target is not None:
+            return await self._aput(method)
+        if not self.is_folder:
+            await in_thread(hash_local, self.source, method)
+            return await self._aput(None)
+        hashed = asyncio.ensure_future(in_thread(hash_folder, self.source, method))
+        try:
+            path = await self._aput(None)
+            state = await hashed
+        except BaseException:
+            hashed.cancel()
+            await asyncio.wait({hashed})  # the thread must not use the method any more once it is given back
+            raise
+        await in_thread_to_end(state.verify)
+        return path
 
-    def _known(self) -> str | None:
-        return self.known if self.method is None else self.method.result()
-
-    def _put(self) -> str:
+    async def _aput(self, method: HashMethod | None) -> str:
         if self.target is None:
             return str(self.source)
-        return _absolute(storage.put_sync(str(self.source), self.target, recursive=self.is_folder))
-
-    async def _aput(self) -> str:
-        if self.target is None:
-            return str(self.source)
-        return _absolute(await storage.put(str(self.source), self.target, recursive=self.is_folder))
+        return _absolute(await storage.put(self.source, self.target, self.is_folder, hash_method=method))
 
 
 def _absolute(url: str) -> str:
