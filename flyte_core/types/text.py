@@ -57,8 +57,9 @@ def parse_text(text: str, pytype: Any) -> Any:
         values = {str(member.value): member for member in t}
         return _literal_enum(t, _choice(text, t, values, dict(t.__members__)))
     owner = typing.get_origin(t) or t
-    if hasattr(owner, "from_existing_remote"):
-        return owner.from_existing_remote(text)
+    for reference in ("_from_text", "from_existing_remote"):
+        if hasattr(owner, reference):
+            return getattr(owner, reference)(text)
     return _json(text, t)
 
 
