@@ -91,6 +91,10 @@ def _nested_run(shape: str) -> tuple[Value, Value]:
     return _median("nested_run", "shape", shape, OURS), _median("nested_run", "shape", shape, REFERENCE)
 
 
+def _round_trip(name: str) -> tuple[Value, Value]:
+    return _median("round_trip", "type", name, OURS), _median("round_trip", "type", name, REFERENCE)
+
+
 def _look_up(state: str) -> Value:
     return _median("lookup", "state", state, OURS, (OURS,))
 
@@ -107,4 +111,10 @@ MEASURES = (
     Measure("look-up among 1,000 plugins, 0 imported, warm", _look_up("warm"), None, 5 * _MILLISECOND),
     Measure("look-up among 1,000 plugins, 0 imported, cold", _look_up("cold"), None, 60 * _MILLISECOND),
     Measure("memory of a process with the package", *_memory("import_package"), 0.6, "B"),
+    Measure("to a literal and back: int", *_round_trip("int"), 0.5),
+    Measure("to a literal and back: str", *_round_trip("str"), 0.5),
+    Measure("to a literal and back: list of 10,000 ints", *_round_trip("list"), 0.5),
+    Measure("to a literal and back: dict of 1,000 str", *_round_trip("dict"), 0.5),
+    Measure("to a literal and back: nested dataclass of 30 fields", *_round_trip("dataclass"), 0.5),
+    Measure("to a literal and back: pydantic model of 30 fields", *_round_trip("pydantic"), 0.5),
 )

@@ -40,7 +40,7 @@ STANDARD = {
 
 #: What only those pay for who use it.
 HEAVY = {"docker", "fsspec", "kubernetes", "numpy", "pandas", "polars", "pyarrow", "pydantic", "pydantic_core"}
-WIRE = {"flyteidl2", "google", "mashumaro", "msgpack"}
+WIRE = {"flyteidl2", "google", "mashumaro", "msgpack", "ormsgpack"}
 
 DECLARE = """
 import flyte_core
