@@ -167,8 +167,10 @@ class _DictTransformer(CodecTransformer):
         super().__init__("Typed Dict", dict)
 
     def codec(self, python_type: Any) -> Codec:
-        arguments = typing.get_args(underlying(python_type))
-        if len(arguments) == 2 and arguments[0] is str:
+        inner = underlying(python_type)
+        arguments = typing.get_args(inner)
+        # others keep an order, or a default, that a map cannot
+        if typing.get_origin(inner) is dict and len(arguments) == 2 and arguments[0] is str:
             item = codec_for(arguments[1])
             return _DictCodec(python_type, item) if item.is_sync else _AsyncDictCodec(python_type, item)
         return StructCodec(python_type, msgpack_type())

@@ -34,6 +34,7 @@ class _MessageCodec(Codec):
         plain = MessageToDict(value)
         if not isinstance(plain, dict):  # Timestamp, Duration, Value, ... have no object as their JSON form
             raise ValueMismatchError(f"{type_name(self.python_type)} has no struct form; its JSON form is {plain!r}")
+        literal.scalar.generic.SetInParent()
         literal.scalar.generic.update(plain)
 
     def decode(self, literal: Literal) -> Any:

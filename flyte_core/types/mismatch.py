@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from flyte_core.errors import TypeTransformerFailedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flyteidl2.core.literals_pb2 import Literal
 
-__all__ = ["ValueMismatchError", "describe", "mismatch", "shown", "under"]
+__all__ = ["FieldsMismatchError", "ValueMismatchError", "describe", "fault_of", "mismatch", "shown", "under"]
 
 _SHOWN = 120
 
@@ -30,8 +32,41 @@ class ValueMismatchError(TypeTransformerFailedError):
         super().__init__(f"{path.lstrip('.')}: {reason}" if path else reason)
         self.reason, self.path = reason, path
 
+    def moved(self, step: str) -> ValueMismatchError:
+        """The same error seen from one level further out."""
+        return ValueMismatchError(self.reason, step + self.path)
+
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.reason, self.path)
+
+
+class FieldsMismatchError(ValueMismatchError):
+    """Several fields of a record differ from what was written, by an older version of its class for example.
+
+    Args:
+        owner: the name of the class that should have been read.
+        faults: of each field its path inside the record, such as ``.leaf.a``, and what is wrong with it.
+        path: where inside the value the record is; empty for the value itself.
+
+    Example:
+        >>> print(FieldsMismatchError("Leaf", [(".a", "expected int, got 'x'"), (".b", "is missing")]))
+        2 fields do not fit Leaf:
+          a: expected int, got 'x'
+          b: is missing
+    """
+
+    def __init__(self, owner: str, faults: Sequence[tuple[str, str]], path: str = "") -> None:
+        self.owner, self.faults = owner, tuple(faults)
+        lines = [f"{(path + name).lstrip('.')}: {reason}" for name, reason in self.faults]
+        super().__init__("\n  ".join([f"{len(lines)} fields do not fit {owner}:", *lines]))
+        self.path = path
+
+    def moved(self, step: str) -> FieldsMismatchError:
+        """The same error seen from one level further out."""
+        return FieldsMismatchError(self.owner, self.faults, step + self.path)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.owner, self.faults, self.path)
 
 
 def shown(value: object) -> str:
@@ -50,9 +85,16 @@ def mismatch(expected: str, value: object) -> ValueMismatchError:
 
 def under(error: TypeTransformerFailedError, step: str) -> ValueMismatchError:
     """The same error seen from one level further out; ``step`` is ``[3]``, ``['key']`` or ``.field``."""
+    return error.moved(step) if isinstance(error, ValueMismatchError) else ValueMismatchError(str(error), step)
+
+
+def fault_of(error: TypeTransformerFailedError, name: str) -> list[tuple[str, str]]:
+    """What is wrong below one field of a record, as `FieldsMismatchError` takes it."""
+    if isinstance(error, FieldsMismatchError):
+        return [(f".{name}{error.path}{step}", reason) for step, reason in error.faults]
     if isinstance(error, ValueMismatchError):
-        return ValueMismatchError(error.reason, step + error.path)
-    return ValueMismatchError(str(error), step)
+        return [(f".{name}{error.path}", error.reason)]
+    return [(f".{name}", str(error))]
 
 
 def describe(literal: Literal) -> str:

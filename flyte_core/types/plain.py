@@ -17,7 +17,7 @@ from flyteidl2.core.types_pb2 import LiteralType, SimpleType, TypeAnnotation
 from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types import lookup
 from flyte_core.types.codec import Codec, type_key, type_name
-from flyte_core.types.mismatch import ValueMismatchError, mismatch, shown, under
+from flyte_core.types.mismatch import ValueMismatchError, mismatch, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,11 +154,13 @@ def _compile(t: Any) -> Plain:
     t = lookup.underlying(t)
     if t in _SCALARS:
         return _SCALARS[t]
-    if t in (Any, object, list, dict) or isinstance(t, TypeVar):
+    if t in (Any, object) or isinstance(t, TypeVar):
         return Plain(_same, _same)
     if lookup.is_union(t):
         return _union(t)
-    compiled = _container(t)
+    from flyte_core.types.plain_containers import container_plain
+
+    compiled = container_plain(t)
     if compiled is not None:
         return compiled
     if isinstance(t, type) and issubclass(t, enum.Enum):
@@ -286,110 +288,6 @@ def _first(conversions: list[Convert], value: Any, t: Any) -> Any:
         except TypeTransformerFailedError:  # noqa: PERF203 - each may be the one that fits
             continue
     raise mismatch(type_name(t), value)
-
-
-def _container(t: Any) -> Plain | None:
-    origin, arguments = typing.get_origin(t), typing.get_args(t)
-    if origin is list:
-        return _sequence(list, plain_for(arguments[0]))
-    if origin in (set, frozenset):
-        return _sequence(origin, plain_for(arguments[0]))
-    if origin is tuple and arguments[1:] == (...,):
-        return _sequence(tuple, plain_for(arguments[0]))
-    if origin is tuple and arguments:
-        return _tuple([plain_for(argument) for argument in arguments])
-    if origin is dict:
-        return _mapping(plain_for(arguments[0]), plain_for(arguments[1]))
-    return None
-
-
-def _sequence(kind: type, part: Plain) -> Plain:
-    def encode(value: Any) -> Any:
-        if not isinstance(value, kind):
-            raise mismatch(kind.__name__, value)
-        return _each(part.encode, value, part.exact)
-
-    def decode(plain: Any) -> Any:
-        if not isinstance(plain, (list, tuple)):
-            raise mismatch(kind.__name__, plain)
-        items = _each(part.decode, plain, part.exact)
-        return items if kind is list else kind(items)
-
-    return Plain(encode, decode, shape=list, item=part) if kind is list else Plain(encode, decode)
-
-
-def _each(convert: Convert, items: Any, exact: type | None) -> list[Any]:
-    try:
-        if exact is None:
-            return [convert(item) for item in items]
-        return [item if type(item) is exact else convert(item) for item in items]
-    except TypeTransformerFailedError:
-        done = 0
-        try:
-            for item in items:
-                convert(item)
-                done += 1
-        except TypeTransformerFailedError as error:
-            raise under(error, f"[{done}]") from error.__cause__
-        raise
-
-
-def _tuple(parts: list[Plain]) -> Plain:
-    def through(items: Any, conversions: list[Convert]) -> list[Any]:
-        if not isinstance(items, (list, tuple)) or len(items) != len(conversions):
-            raise mismatch(f"tuple of {len(conversions)}", items)
-        index = 0
-        done = []
-        try:
-            for index, item in enumerate(items):
-                done.append(conversions[index](item))
-        except TypeTransformerFailedError as error:
-            raise under(error, f"[{index}]") from error.__cause__
-        return done
-
-    return Plain(
-        lambda value: through(value, [part.encode for part in parts]),
-        lambda plain: tuple(through(plain, [part.decode for part in parts])),
-    )
-
-
-def _mapping(keys: Plain, values: Plain) -> Plain:
-    def through(items: Any, key_of: Convert, value_of: Convert) -> dict[Any, Any]:
-        if not isinstance(items, dict):
-            raise mismatch("dict", items)
-        done = {}
-        exact, exact_key = values.exact, keys.exact
-        key: Any = None
-        try:
-            for key, item in items.items():
-                name = key if type(key) is exact_key else key_of(key)
-                done[name] = item if type(item) is exact else value_of(item)
-        except TypeTransformerFailedError as error:
-            raise under(error, f"[{key!r}]") from error.__cause__
-        return done
-
-    return Plain(
-        lambda value: through(value, keys.encode, values.encode),
-        lambda plain: through(plain, _key_back(keys), values.decode),
-        shape=dict if keys.exact is str and not keys.nullable else None,
-        item=values,
-    )
-
-
-def _key_back(keys: Plain) -> Convert:
-    """Keys of an int mapping arrive as strings when the dict came through JSON or a struct."""
-    if keys.exact is not int:
-        return keys.decode
-
-    def convert(key: Any) -> Any:
-        if isinstance(key, str):
-            try:
-                return int(key)
-            except ValueError as error:
-                raise mismatch("int as key", key) from error
-        return keys.decode(key)
-
-    return convert
 
 
 # ---- everything else ---------------------------------------------------------------------------------

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from flyte_core.errors import TypeTransformerFailedError
-from flyte_core.types.mismatch import ValueMismatchError, mismatch, shown, under
+from flyte_core.types.codec import type_name
+from flyte_core.types.generics import arguments_of, substituted
+from flyte_core.types.mismatch import (
+    FieldsMismatchError,
+    ValueMismatchError,
+    fault_of,
+    mismatch,
+    shown,
+    under,
+)
 from flyte_core.types.plain import Plain, is_ready, plain_for
 
 if TYPE_CHECKING:
@@ -40,31 +49,35 @@ def is_ordinary(t: Any) -> bool:
     """Whether nothing about this class asks for mashumaro's own rules (mixins, hooks, config, field options)."""
     import dataclasses
 
-    if not isinstance(t, type) or any(hasattr(t, name) for name in _CUSTOMISED):
+    owner = typing.get_origin(t) or t
+    if not isinstance(owner, type) or any(hasattr(owner, name) for name in _CUSTOMISED):
         return False
     dictionary = sys.modules.get("mashumaro.mixins.dict")
-    if dictionary is not None and issubclass(t, dictionary.DataClassDictMixin):
+    if dictionary is not None and issubclass(owner, dictionary.DataClassDictMixin):
         return False
-    if not dataclasses.is_dataclass(t):
+    if not dataclasses.is_dataclass(owner):
         return True
-    return all(field.init and not _OPTIONS & field.metadata.keys() for field in dataclasses.fields(t))
+    return all(field.init and not _OPTIONS & field.metadata.keys() for field in dataclasses.fields(owner))
 
 
 def record_fields(t: Any) -> list[RecordField]:
-    """The fields of a dataclass or attrs class, with their types resolved.
+    """The fields of a dataclass or attrs class, or of a generic over one, with their types resolved.
 
     Raises:
         TypeTransformerFailedError: if an annotation names something that cannot be found.
     """
     import dataclasses
 
+    owner = typing.get_origin(t) or t
     try:
-        hints = typing.get_type_hints(t, localns={t.__name__: t}, include_extras=True)
+        hints = typing.get_type_hints(owner, localns={owner.__name__: owner}, include_extras=True)
     except NameError as error:
-        raise TypeTransformerFailedError(f"{t.__name__}: an annotation cannot be resolved: {error}") from error
-    if dataclasses.is_dataclass(t):
-        return [_dataclass_field(field, hints[field.name]) for field in dataclasses.fields(t)]
-    return [_attrs_field(field, hints.get(field.name, Any)) for field in attrs.fields(t) if field.init]
+        raise TypeTransformerFailedError(f"{owner.__name__}: an annotation cannot be resolved: {error}") from error
+    arguments = arguments_of(t)
+    hints = {name: substituted(hint, arguments) for name, hint in hints.items()}
+    if dataclasses.is_dataclass(owner):
+        return [_dataclass_field(field, hints[field.name]) for field in dataclasses.fields(owner)]
+    return [_attrs_field(field, hints.get(field.name, Any)) for field in attrs.fields(owner) if field.init]
 
 
 def _dataclass_field(field: Any, hint: Any) -> RecordField:
@@ -101,10 +114,12 @@ class _Record:
     def __init__(self, t: type, fields: list[RecordField], plains: list[Plain]) -> None:
         self._t = t
         self._fields = list(zip(fields, plains, strict=True))
+        self._names = {field.name for field in fields}
+        self._ignored: set[str] = set()
 
     def encode(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, self._t):
-            raise self._foreign(value)
+            self._refuse_foreign(value)
         done = {}
         name = ""
         try:
@@ -117,37 +132,62 @@ class _Record:
             raise ValueMismatchError("is missing", f".{name}") from error
         return done
 
-    def _foreign(self, value: Any) -> ValueMismatchError:
-        """Another record is told apart by the fields that this one does not have."""
-        known = {field.name for field, _ in self._fields}
-        others = sorted(set(getattr(value, "__dataclass_fields__", ())) - known)
-        error = mismatch(self._t.__name__, value)
-        return ValueMismatchError(f"{error.reason}, which has {', '.join(others)} besides") if others else error
+    def _refuse_foreign(self, value: Any) -> None:
+        """Take another dataclass of the same fields, such as one guessed from a schema, and no other."""
+        own = getattr(type(value), "__dataclass_fields__", None)
+        others = sorted(set(own or ()) - self._names)
+        if own is None or others:
+            error = mismatch(self._t.__name__, value)
+            raise ValueMismatchError(f"{error.reason}, which has {', '.join(others)} besides") if others else error
 
     def decode(self, plain: Any) -> Any:
         if not isinstance(plain, dict):
             raise mismatch(self._t.__name__, plain)
-        arguments = {}
-        name = ""
-        try:
-            for field, part in self._fields:
-                name = field.name
-                if name in plain:
-                    arguments[field.argument] = part.decode(plain[name])
-                elif field.required:
-                    raise ValueMismatchError(f"is missing in {shown(plain)}")
-        except TypeTransformerFailedError as error:
-            raise under(error, f".{name}") from error.__cause__
+        arguments, faults, cause = self._arguments(plain)
+        extra = [name for name in plain if name not in self._names]
+        if faults:
+            owner = self._t.__name__
+            faults += [(f".{name}", f"got {shown(plain[name])}, but {owner} has no such field") for name in extra]
+            if len(faults) > 1:
+                raise FieldsMismatchError(owner, faults) from cause
+            raise ValueMismatchError(faults[0][1], faults[0][0]) from cause
+        self._say_ignored(extra)
         try:
             return self._t(**arguments)
         except Exception as error:  # the class's own __post_init__ or validators
             raise ValueMismatchError(f"{self._t.__name__} refuses {shown(plain)}: {error}") from error
 
+    def _arguments(self, plain: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]], BaseException | None]:
+        arguments: dict[str, Any] = {}
+        faults: list[tuple[str, str]] = []
+        cause: BaseException | None = None
+        for field, part in self._fields:
+            if field.name in plain:
+                try:
+                    arguments[field.argument] = part.decode(plain[field.name])
+                except TypeTransformerFailedError as error:
+                    faults += fault_of(error, field.name)
+                    cause = cause or error.__cause__
+            elif field.required:
+                faults.append((f".{field.name}", f"is missing, expected {type_name(field.type)}"))
+        return arguments, faults, cause
 
-def record_plain(t: type) -> Plain:
-    """Compile a dataclass or attrs class."""
+    def _say_ignored(self, extra: list[str]) -> None:
+        """Tell once of fields that only another version of the class has; the Flyte SDK drops them without a word."""
+        new = [name for name in extra if name not in self._ignored]
+        if new:
+            from flyte_core._logging import logger
+
+            self._ignored.update(new)
+            logger.warning("%s has no field %s; what was written for it is ignored", self._t.__name__, ", ".join(new))
+
+
+def record_plain(t: Any) -> Plain:
+    """Compile a dataclass or attrs class, or a generic over one."""
     fields = record_fields(t)
-    plains = [plain_for(field.type) for field in fields]
+    t = typing.get_origin(t) or t
+    # mashumaro lets None pass where it is the default, whatever the annotation says
+    plains = [_plain_of(t, field) for field in fields]
     record = _Record(t, fields, plains)
     # By its module's name a traceback tells the framework's frames from the user's.
     names: dict[str, Any] = {
@@ -166,6 +206,13 @@ def record_plain(t: type) -> Plain:
     # compiled source, as dataclasses and attrs do it: a loop over the fields costs twice as much
     exec(_source(fields, plains), names)  # noqa: S102 - made of field names, which are identifiers
     return Plain(names["encode"], names["decode"])
+
+
+def _plain_of(t: type, field: RecordField) -> Plain:
+    try:
+        return plain_for(typing.Optional[field.type] if field.default is None else field.type)  # noqa: UP045 - built
+    except TypeTransformerFailedError as error:
+        raise TypeTransformerFailedError(f"{t.__name__}.{field.name}: {error}") from error
 
 
 def _functions(plain: Plain) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
@@ -190,8 +237,10 @@ def _source(fields: list[RecordField], plains: list[Plain]) -> str:
         f"{_build(encode)}"
         "    except Exception: return _slow_encode(v)\n"
         "def decode(v):\n"
-        f"    try: return _cls({', '.join([*positional, *named])})\n"
+        "    try:\n"
+        f"        if len(v) == {len(fields)}: return _cls({', '.join([*positional, *named])})\n"
         "    except Exception: return _slow_decode(v)\n"
+        "    return _slow_decode(v)\n"
     )
 
 
@@ -238,17 +287,45 @@ def _not_str(key: Any) -> str:
 
 def pydantic_plain(t: Any) -> Plain:
     """A pydantic model by its JSON form, validated as JSON: that is what its strict mode and its hooks expect."""
+    from pydantic import ValidationError
     from pydantic_core import to_json
 
     def encode(value: Any) -> Any:
         if not isinstance(value, t):
-            raise mismatch(t.__name__, value)
+            if not _is_same_generic(value, t):
+                raise mismatch(t.__name__, value)
+            decode(value.model_dump(mode="json"))
         return value.model_dump(mode="json")
 
     def decode(plain: Any) -> Any:
         try:
             return t.model_validate_json(to_json(plain), strict=False, context={"deserialize": True})
+        except ValidationError as error:
+            raise _refused(t, error) from error
         except ValueError as error:
             raise ValueMismatchError(f"{t.__name__} refuses {shown(plain)}: {error}") from error
 
     return Plain(encode, decode)
+
+
+def _is_same_generic(value: Any, t: Any) -> bool:
+    """Whether ``Box(x=1)`` may stand for ``Box[int]``, as it may inside pydantic."""
+    own = getattr(type(value), "__pydantic_generic_metadata__", None) or {}
+    origin = t.__pydantic_generic_metadata__["origin"]
+    return origin is not None and origin in (type(value), own.get("origin"))
+
+
+def _refused(t: Any, error: Any) -> ValueMismatchError:
+    """Pydantic's findings, each with its path."""
+    faults = [
+        ("".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in found["loc"]), _finding(found))
+        for found in error.errors(include_url=False)
+    ]
+    if len(faults) > 1:
+        return FieldsMismatchError(t.__name__, faults)
+    path, reason = faults[0]
+    return ValueMismatchError(f"{t.__name__} refuses it: {reason}", path)
+
+
+def _finding(found: dict[str, Any]) -> str:
+    return f"{found['msg']}, got {shown(found['input'])}"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from flyteidl2.core.types_pb2 import LiteralType, SimpleType
 
-from flyte_core.types.codec import Codec
+from flyte_core.types.codec import Codec, type_name
+from flyte_core.types.lookup import is_class, underlying
 from flyte_core.types.mismatch import ValueMismatchError, mismatch, shown
 from flyte_core.types.transformer import TypeTransformer
 
@@ -166,6 +167,26 @@ class _TimedeltaCodec(Codec):
         return self.packed(literal)  # type: ignore[no-any-return] # decoded for timedelta, or it raises
 
 
+class _DerivedCodec(Codec):
+    """``class Age(int)``: an int on the wire, made an Age again when it is read."""
+
+    def __init__(self, t: type, base: Codec) -> None:
+        super().__init__(t, base.literal_type)
+        self._base = base
+
+    def put(self, value: Any, literal: Literal) -> None:
+        if not isinstance(value, self.python_type):
+            raise mismatch(type_name(self.python_type), value)
+        self._base.put(self._base.python_type(value), literal)
+
+    def decode(self, literal: Literal) -> Any:
+        value = self._base.decode(literal)
+        try:
+            return self.python_type(value)
+        except Exception as error:  # the class's own check
+            raise ValueMismatchError(f"{type_name(self.python_type)} refuses {shown(value)}: {error}") from error
+
+
 class _SimpleTransformer(CodecTransformer):
     """One primitive type, its codec made once."""
 
@@ -174,7 +195,10 @@ class _SimpleTransformer(CodecTransformer):
         self._codec = codec(t, LiteralType(simple=simple))
 
     def codec(self, python_type: Any) -> Codec:
-        """The one codec."""
+        """The one codec; around it for a class derived from the type, which goes as what it derives from."""
+        t = underlying(python_type)
+        if t is not self.python_type and is_class(t) and self.python_type in (int, float, str):
+            return _DerivedCodec(t, self._codec)
         return self._codec
 
     def guess_python_type(self, literal_type: LiteralType) -> Any:

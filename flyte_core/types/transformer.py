@@ -135,20 +135,20 @@ class RestrictedTypeError(TypeTransformerFailedError):
 class RestrictedTypeTransformer(TypeTransformer[T]):
     """Refuses a type, with its name."""
 
-    def _refusal(self) -> RestrictedTypeError:
+    def _refusal(self, t: Any) -> RestrictedTypeError:
         return RestrictedTypeError(
-            f"{self.python_type!r} ({self.name}) cannot be the type of a single value; "
+            f"{t!r} ({self.name}) cannot be the type of a single value; "
             "return several outputs, or use a list or a dataclass"
         )
 
     def get_literal_type(self, t: Any) -> LiteralType:
         """Refuse."""
-        raise self._refusal()
+        raise self._refusal(t)
 
     async def to_literal(self, python_val: Any, python_type: Any, expected: LiteralType) -> Literal:
         """Refuse."""
-        raise self._refusal()
+        raise self._refusal(python_type)
 
     async def to_python_value(self, lv: Literal, expected_python_type: Any) -> Any:
         """Refuse."""
-        raise self._refusal()
+        raise self._refusal(expected_python_type)

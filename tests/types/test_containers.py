@@ -1,11 +1,14 @@
 # ruff: noqa: UP045 - the older spellings are tested too
 from __future__ import annotations
 
+import collections
 import subprocess
 import sys
 import typing
+from typing import NamedTuple
 
 import pytest
+from typing_extensions import NotRequired, TypedDict
 
 from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types.codec import codec_for
@@ -100,3 +103,74 @@ def test_keys_of_a_map_come_back_in_the_same_order_in_every_process():
         for seed in ("0", "1", "12345")
     }
     assert len(outputs) == 1
+
+
+class Point(NamedTuple):
+    x: int
+    y: str = "y"
+
+
+class Options(TypedDict):
+    a: int
+    b: NotRequired[str]
+
+
+class Registry(dict):
+    """A dict of one's own."""
+
+
+@pytest.mark.parametrize(
+    ("t", "value"),
+    [
+        (typing.Dict, {"b": [1, None], "a": 2}),  # noqa: UP006 - tested
+        (collections.OrderedDict, collections.OrderedDict(b=1, a=2)),
+        (collections.OrderedDict[str, int], collections.OrderedDict(b=1, a=2)),
+        (collections.defaultdict[str, list[int]], collections.defaultdict(list, b=[1])),
+        (collections.Counter[str], collections.Counter("hello")),
+        (Registry, Registry(a=1)),
+        (Options, {"a": 1}),
+        (list[Options], [{"a": 1, "b": "x"}]),
+        (dict[int, Point], {1: Point(1), 2: Point(2, "z")}),
+        (dict[int, collections.deque[int]], {1: collections.deque([3, 1])}),
+        (dict[Point, int], {}),
+        (dict[int, tuple[int, ...]], {1: (1, 2)}),
+    ],
+)
+def test_a_container_with_more_than_items_comes_back_as_it_was(t, value):
+    codec = codec_for(t)
+    literal = codec.encode(value)
+    back = codec.decode(literal)
+    assert back == value
+    assert type(back) is type(value)
+    if isinstance(value, dict):
+        assert list(back) == list(value)
+
+
+def test_a_dict_with_defaults_keeps_them():
+    t = collections.defaultdict[str, list[int]]
+    back = codec_for(t).decode(codec_for(t).encode(collections.defaultdict(list)))
+    assert back["new"] == []
+
+
+@pytest.mark.parametrize(
+    ("t", "value", "message"),
+    [
+        (dict, [1], "expected dict"),
+        (collections.OrderedDict, {"a": 1}, "expected OrderedDict"),
+        (Options, {"a": "1"}, "^a: expected int"),
+        (Options, {"b": 1, "c": 2}, r"(?s)a: is missing, expected int.*b: expected str.*\['c'\]: got 2, but Options"),
+        (dict[int, Point], {1: (1, "x")}, r"\[1\]: expected Point"),
+        (dict[int, Point], {1: Point("x")}, r"\[1\]\[0\]: expected int"),
+    ],
+)
+def test_a_container_that_does_not_fit_says_where(t, value, message):
+    with pytest.raises(TypeTransformerFailedError, match=message):
+        codec_for(t).encode(value)
+
+
+def test_a_named_tuple_reads_from_fewer_values_where_the_rest_have_defaults():
+    literal = codec_for(dict).encode({1: [5], 2: {"x": 6}})
+    assert codec_for(dict[int, Point]).decode(literal) == {1: Point(5), 2: Point(6)}
+    literal = codec_for(dict).encode({1: []})
+    with pytest.raises(TypeTransformerFailedError, match="expected tuple of 1"):
+        codec_for(dict[int, Point]).decode(literal)

@@ -6,10 +6,11 @@ import datetime as dt
 import decimal
 import enum
 import pathlib
+import pickle
 import typing
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any, Generic, Optional, TypeVar
 
 import attrs
 import msgpack
@@ -23,7 +24,9 @@ from mashumaro.mixins.dict import DataClassDictMixin
 
 from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types.codec import codec_for
-from flyte_core.types.mismatch import ValueMismatchError
+from flyte_core.types.mismatch import FieldsMismatchError, ValueMismatchError
+
+T = TypeVar("T")
 
 
 class Colour(enum.Enum):
@@ -220,17 +223,135 @@ def test_an_error_in_a_list_of_records_names_index_and_field():
 
 def test_a_wrong_field_on_the_wire_is_named():
     literal = codec_for(Other).encode(Other(1))
-    with pytest.raises(TypeTransformerFailedError, match=r"^a: is missing"):
+    literal.scalar.binary.value = msgpack.packb({"b": "x"})
+    with pytest.raises(TypeTransformerFailedError, match=r"^a: is missing, expected int"):
         codec_for(Leaf).decode(literal)
     literal.scalar.binary.value = msgpack.packb({"a": 1.5})
     with pytest.raises(TypeTransformerFailedError, match=r"^a: expected int"):
         codec_for(Leaf).decode(literal)
 
 
-def test_a_field_that_is_not_known_on_the_wire_is_ignored():
+@dataclass
+class NewInner:
+    kept: int
+    retyped: str
+
+
+@dataclass
+class NewOuter:
+    inner: NewInner
+    many: list[NewInner]
+    renamed: int
+    added: int = 1
+
+
+def test_a_changed_record_is_reported_field_by_field():
+    old = {
+        "inner": {"kept": 1, "retyped": 2},
+        "many": [{"kept": 1, "retyped": "x"}, {"kept": None, "gone": 1}],
+        "former": 3,
+    }
+    literal = codec_for(dict).encode(old)
+    with pytest.raises(FieldsMismatchError) as caught:
+        codec_for(list[NewOuter]).decode(literals_of(literal))
+    assert str(caught.value).splitlines() == [
+        "6 fields do not fit NewOuter:",
+        "  [0].inner.retyped: expected str, got 2 of type int",
+        "  [0].many[1].kept: expected int, got None of type NoneType",
+        "  [0].many[1].retyped: is missing, expected str",
+        "  [0].many[1].gone: got 1, but NewInner has no such field",
+        "  [0].renamed: is missing, expected int",
+        "  [0].former: got 3, but NewOuter has no such field",
+    ]
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
+
+
+def literals_of(*items):
+    return Literal(collection={"literals": items})
+
+
+def test_a_struct_from_a_user_interface_is_reported_field_by_field_too():
+    struct = Struct()
+    struct.update({"a": 1.5, "c": "x"})
+    with pytest.raises(
+        FieldsMismatchError, match=r"(?s)a: expected int, got 1.5.*c: got 'x', but Leaf has no such field"
+    ):
+        codec_for(Leaf).decode(Literal(scalar=Scalar(generic=struct)))
+
+
+def test_a_model_is_reported_field_by_field_with_what_was_found():
+    literal = codec_for(dict).encode({"item": {"price": "dear"}})
+    with pytest.raises(FieldsMismatchError, match=r"(?s)item\.name: Field required.*item\.price: .*got 'dear'"):
+        codec_for(WithModel).decode(literal)
+
+
+def test_a_field_that_is_not_known_on_the_wire_is_ignored_and_told_once(caplog):
+    @dataclass
+    class Small:
+        a: int
+
     literal = codec_for(Leaf).encode(Leaf(1))
-    literal.scalar.binary.value = msgpack.packb({"a": 1, "new": 2})
-    assert codec_for(Leaf).decode(literal) == Leaf(1)
+    codec = codec_for(Small)
+    with caplog.at_level("WARNING", logger="flyte_core"):
+        assert [codec.decode(literal), codec.decode(literal)] == [Small(1), Small(1)]
+    assert [record.getMessage() for record in caplog.records] == [
+        "Small has no field b; what was written for it is ignored"
+    ]
+
+
+def test_none_passes_where_it_is_the_default():
+    @dataclass
+    class Lax:
+        a: int = None
+        b: list[int] = None
+
+    codec = codec_for(Lax)
+    for value in (Lax(), Lax(1, [2])):
+        assert codec.decode(codec.encode(value)) == value
+    assert MessageToDict(codec.literal_type.metadata)["properties"]["a"] == {"type": "integer", "default": None}
+
+
+def test_another_dataclass_of_the_same_fields_stands_for_the_record():
+    @dataclass
+    class Like:
+        a: int
+        b: str
+
+    codec = codec_for(Leaf)
+    assert codec.decode(codec.encode(Like(1, "y"))) == Leaf(1, "y")
+    with pytest.raises(TypeTransformerFailedError, match=r"^a: expected int"):
+        codec.encode(Like("1", "y"))
+
+
+class Box(pydantic.BaseModel, Generic[T]):
+    content: T
+
+
+def test_a_generic_model_without_its_argument_stands_for_the_one_with_it_if_it_fits():
+    codec = codec_for(Box[int])
+    assert codec.decode(codec.encode(Box(content=1))) == Box[int](content=1)
+    for wrong in (Box(content="x"), Item(name="a")):
+        with pytest.raises(TypeTransformerFailedError, match="Box"):
+            codec.encode(wrong)
+
+
+@dataclass
+class Crate(Generic[T]):
+    content: T
+    more: list[T] = field(default_factory=list)
+
+
+@pytest.mark.parametrize("t", [Crate[int], list[Crate[int]]])
+def test_a_generic_record_is_checked_with_its_argument(t):
+    value = Crate(1, [2])
+    wrong = Crate("x")
+    if t is not Crate[int]:
+        value, wrong = [value], [wrong]
+    codec = codec_for(t)
+    assert codec.decode(codec.encode(value)) == value
+    with pytest.raises(TypeTransformerFailedError, match="content"):
+        codec.encode(wrong)
 
 
 def test_a_dict_with_the_fields_stands_for_the_record():

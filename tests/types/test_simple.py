@@ -116,3 +116,31 @@ def test_times_in_utc_come_back_to_the_microsecond(value):
 def test_durations_come_back_to_the_microsecond(value):
     codec = codec_for(dt.timedelta)
     assert codec.decode(codec.encode(value)) == value
+
+
+class Age(int):
+    def __new__(cls, value):
+        if value < 0:
+            raise ValueError("an age is not negative")
+        return super().__new__(cls, value)
+
+
+class Name(str):
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("value", [Age(5), Name("x")])
+def test_a_derived_class_goes_as_what_it_derives_from_and_comes_back_as_itself(value):
+    t = type(value)
+    codec = codec_for(list[t])
+    assert codec.literal_type == codec_for(list[t.__mro__[1]]).literal_type
+    back = codec.decode(codec.encode([value]))
+    assert back == [value]
+    assert type(back[0]) is t
+
+
+def test_a_derived_class_takes_only_its_own_values():
+    with pytest.raises(TypeTransformerFailedError, match="expected Age, got 5"):
+        codec_for(Age).encode(5)
+    with pytest.raises(TypeTransformerFailedError, match="Age refuses -1: an age is not negative"):
+        codec_for(Age).decode(primitive(integer=-1))
