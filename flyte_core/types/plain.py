@@ -42,9 +42,10 @@ class Plain:
         nullable: whether None passes both ways unchanged, for optionals.
         shape: ``list``, or ``dict`` with string keys, which generated code goes through in line.
         item: the plain form of such a container's items.
+        fields: the names of a record's fields.
     """
 
-    __slots__ = ("decode", "encode", "exact", "item", "nullable", "shape")
+    __slots__ = ("decode", "encode", "exact", "fields", "item", "nullable", "shape")
 
     def __init__(
         self,
@@ -55,9 +56,10 @@ class Plain:
         nullable: bool = False,
         shape: type | None = None,
         item: Plain | None = None,
+        fields: frozenset[str] | None = None,
     ) -> None:
         self.encode, self.decode, self.exact = encode, decode, exact
-        self.nullable, self.shape, self.item = nullable, shape, item
+        self.nullable, self.shape, self.item, self.fields = nullable, shape, item, fields
 
     def become(self, other: Plain) -> None:
         """Take over what another one has."""
@@ -263,12 +265,26 @@ def _union(t: Any) -> Plain:
     def encode(value: Any) -> Any:
         if type(value) in own:
             return own[type(value)].encode(value)
-        return _first([part.encode for part in parts], value, t)
+        near = [own[base] for base in type(value).__mro__ if base in own]
+        return _first([*near, *parts], "encode", value, t)
 
     def decode(plain: Any) -> Any:
-        return plain if type(plain) in exact else _first([part.decode for part in parts], plain, t)
+        if type(plain) in exact:
+            return plain
+        return _first(_closest(parts, plain) if isinstance(plain, dict) else parts, "decode", plain, t)
 
     return Plain(encode, decode)
+
+
+def _closest(parts: list[Plain], plain: dict[Any, Any]) -> list[Plain]:
+    """Of several records those first that lose nothing of what is there, then those that miss the least."""
+
+    def distance(part: Plain) -> tuple[bool, int]:
+        if part.fields is None:
+            return False, 0
+        return not plain.keys() <= part.fields, len(part.fields - plain.keys())
+
+    return sorted(parts, key=distance)
 
 
 def _optional(part: Plain) -> Plain:
@@ -281,13 +297,16 @@ def _optional(part: Plain) -> Plain:
     return Plain(encode, decode, part.exact, nullable=True)
 
 
-def _first(conversions: list[Convert], value: Any, t: Any) -> Any:
-    for convert in conversions:
+def _first(parts: list[Plain], way: str, value: Any, t: Any) -> Any:
+    """What the first part that converts the value makes of it."""
+    reasons = []
+    for part in parts:
         try:
-            return convert(value)
-        except TypeTransformerFailedError:  # noqa: PERF203 - each may be the one that fits
-            continue
-    raise mismatch(type_name(t), value)
+            return getattr(part, way)(value)
+        except TypeTransformerFailedError as error:  # noqa: PERF203 - each may be the one that fits
+            reasons.append(str(error))
+    refused = mismatch(type_name(t), value)
+    raise ValueMismatchError(f"{refused.reason} ({'; '.join(dict.fromkeys(reasons))})")
 
 
 # ---- everything else ---------------------------------------------------------------------------------

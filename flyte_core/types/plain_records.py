@@ -205,7 +205,7 @@ def record_plain(t: Any) -> Plain:
             names[f"_ti{index}"] = plain.item.exact
     # compiled source, as dataclasses and attrs do it: a loop over the fields costs twice as much
     exec(_source(fields, plains), names)  # noqa: S102 - made of field names, which are identifiers
-    return Plain(names["encode"], names["decode"])
+    return Plain(names["encode"], names["decode"], fields=frozenset(field.name for field in fields))
 
 
 def _plain_of(t: type, field: RecordField) -> Plain:

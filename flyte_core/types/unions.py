@@ -7,6 +7,7 @@ that lists them.
 from __future__ import annotations
 
 import typing
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,8 +16,9 @@ from flyteidl2.core.types_pb2 import LiteralType, UnionType
 
 from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types.codec import AsyncCodec, Codec, codec_for, type_name
-from flyte_core.types.lookup import find_transformer, underlying
+from flyte_core.types.lookup import find_transformer, is_class, underlying
 from flyte_core.types.mismatch import ValueMismatchError, describe, shown
+from flyte_core.types.pickled import PICKLE
 from flyte_core.types.simple import CodecTransformer
 
 if TYPE_CHECKING:
@@ -33,6 +35,14 @@ class _Variant:
     codec: Codec
     tag: str
     tagged: LiteralType
+    is_pickled: bool
+
+    def is_of(self, value: Any) -> bool:
+        """Whether a value is an instance of the variant's class."""
+        try:
+            return isinstance(value, self.python_type)
+        except TypeError:  # a protocol that is not made for it
+            return True
 
     def wrap(self, value: Literal, union: Literal) -> None:
         """Make ``union`` a union literal of this variant."""
@@ -65,9 +75,15 @@ def _variant(python_type: Any) -> _Variant:
     codec = codec_for(python_type)
     tagged = LiteralType()
     tagged.CopyFrom(codec.literal_type)
-    tag = find_transformer(python_type).name
-    tagged.structure.tag = tag
-    return _Variant(python_type=python_type, codec=codec, tag=tag, tagged=tagged)
+    transformer = find_transformer(python_type)
+    tagged.structure.tag = transformer.name
+    return _Variant(
+        python_type=python_type,
+        codec=codec,
+        tag=transformer.name,
+        tagged=tagged,
+        is_pickled=transformer is PICKLE and python_type is not object,
+    )
 
 
 class _Variants:
@@ -83,6 +99,15 @@ class _Variants:
         self.literal_type = LiteralType(union_type=UnionType(variants=[v.tagged for v in self.all]))
         self.is_sync = all(v.codec.is_sync for v in self.all)
 
+    def nearest(self, value: Any) -> list[_Variant]:
+        """The variant of the nearest of the value's base classes, if there is one."""
+        found = (self.by_class[base] for base in type(value).__mro__ if base in self.by_class)
+        return list(islice(found, 1))
+
+    def possible(self, value: Any) -> list[_Variant]:
+        """The variants worth trying: pickle takes everything, also what is no instance of the class."""
+        return [v for v in self.all if not v.is_pickled or not is_class(v.python_type) or v.is_of(value)]
+
     def tagged(self, literal: Literal) -> tuple[list[_Variant], Literal]:
         """The variants a literal may be of, and the literal inside."""
         if literal.scalar.WhichOneof("value") != "union":
@@ -91,7 +116,10 @@ class _Variants:
         tag = union.type.structure.tag
         same = self.by_tag.get(tag, []) if tag else self.all
         if not same:
-            raise ValueMismatchError(f"expected {type_name(self.python_type)}, got a union variant tagged {tag!r}")
+            known = ", ".join(map(repr, self.by_tag))
+            raise ValueMismatchError(
+                f"expected {type_name(self.python_type)}, got a union variant tagged {tag!r}; its own tags are {known}"
+            )
         return [v for v in same if v.tagged == union.type] or same, union.value
 
     def only(self, attempts: list[_Attempt], what: str) -> _Attempt:
@@ -105,7 +133,9 @@ class _Variants:
                 f"{what} is ambiguous for {type_name(self.python_type)}: it fits {names} alike"
             )
         reasons = "; ".join(str(attempt.error) for attempt in attempts)
-        raise ValueMismatchError(f"expected {type_name(self.python_type)}, got {what} ({reasons})")
+        raise ValueMismatchError(
+            f"expected {type_name(self.python_type)}, got {what}" + (f" ({reasons})" if reasons else "")
+        )
 
 
 class _UnionCodec(Codec):
@@ -120,7 +150,10 @@ class _UnionCodec(Codec):
             own.codec.put(value, union.value)
             union.type.CopyFrom(own.tagged)
             return
-        attempts = [variant.attempt(variant.codec.encode, value) for variant in self._variants.all]
+        for variants in (self._variants.nearest(value), self._variants.possible(value)):
+            attempts = [variant.attempt(variant.codec.encode, value) for variant in variants]
+            if any(attempt.error is None for attempt in attempts):
+                break
         chosen = self._variants.only(attempts, shown(value))
         chosen.variant.wrap(chosen.result, literal)
 
@@ -137,6 +170,9 @@ def _meant(attempts: list[_Attempt], inner: Literal) -> list[_Attempt]:
     found = [attempt for attempt in attempts if attempt.error is None]
     if len(found) < 2:
         return attempts
+    found = [attempt for attempt in found if type(attempt.result) is attempt.variant.python_type] or found
+    if len(found) < 2 or not all(attempt.variant.codec.is_sync for attempt in found):
+        return found  # writing once more what needs output would store it once more
     return [attempt for attempt in found if attempt.variant.codec.encode(attempt.result) == inner] or found
 
 
@@ -147,17 +183,24 @@ class _AsyncUnionCodec(AsyncCodec):
 
     async def aencode(self, value: Any) -> Literal:
         own = self._variants.by_class.get(type(value))
-        variants = self._variants.all if own is None else [own]
-        attempts = [await variant.aattempt(variant.codec.aencode, value) for variant in variants]
-        chosen = self._variants.only(attempts, shown(value))
         literal = Literal()
+        if own is not None:
+            own.wrap(await own.codec.aencode(value), literal)
+            return literal
+        for variants in (self._variants.nearest(value), self._variants.possible(value)):
+            attempts = [await variant.aattempt(variant.codec.aencode, value) for variant in variants]
+            if any(attempt.error is None for attempt in attempts):
+                break
+        chosen = self._variants.only(attempts, shown(value))
         chosen.variant.wrap(chosen.result, literal)
         return literal
 
     async def adecode(self, literal: Literal) -> Any:
         candidates, inner = self._variants.tagged(literal)
+        if len(candidates) == 1:
+            return await candidates[0].codec.adecode(inner)
         attempts = [await variant.aattempt(variant.codec.adecode, inner) for variant in candidates]
-        return self._variants.only(attempts, describe(inner)).result
+        return self._variants.only(_meant(attempts, inner), describe(inner)).result
 
 
 class _UnionTransformer(CodecTransformer):
