@@ -5,6 +5,9 @@ Measured on a nested dataclass of 30 fields, both ways: mashumaro 22 us, generat
 
 from __future__ import annotations
 
+import datetime as dt
+import enum
+import operator
 import sys
 import typing
 from typing import TYPE_CHECKING, Any
@@ -14,6 +17,7 @@ import attrs
 from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types.codec import type_name
 from flyte_core.types.generics import arguments_of, substituted
+from flyte_core.types.lookup import underlying
 from flyte_core.types.mismatch import (
     FieldsMismatchError,
     ValueMismatchError,
@@ -25,7 +29,7 @@ from flyte_core.types.mismatch import (
 from flyte_core.types.plain import Plain, is_ready, plain_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from flyte_core.types.plain import Convert
 
 __all__ = ["is_ordinary", "pydantic_plain", "record_fields", "record_plain"]
 
@@ -197,11 +201,11 @@ def record_plain(t: Any) -> Plain:
         "_slow_decode": record.decode,
     }
     names["_not_str"] = _not_str
-    for index, plain in enumerate(plains):
-        names[f"_e{index}"], names[f"_d{index}"] = _functions(plain)
+    for index, (field, plain) in enumerate(zip(fields, plains, strict=True)):
+        names[f"_e{index}"], names[f"_d{index}"] = _functions(plain, field.type)
         names[f"_t{index}"] = plain.exact
         if plain.item is not None:
-            names[f"_ei{index}"], names[f"_di{index}"] = _functions(plain.item)
+            names[f"_ei{index}"], names[f"_di{index}"] = _functions(plain.item, _last_argument(field.type))
             names[f"_ti{index}"] = plain.item.exact
     # compiled source, as dataclasses and attrs do it: a loop over the fields costs twice as much
     exec(_source(fields, plains), names)  # noqa: S102 - made of field names, which are identifiers
@@ -215,10 +219,23 @@ def _plain_of(t: type, field: RecordField) -> Plain:
         raise TypeTransformerFailedError(f"{t.__name__}.{field.name}: {error}") from error
 
 
-def _functions(plain: Plain) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    if is_ready(plain):
-        return plain.encode, plain.decode
-    return lambda value: plain.encode(value), lambda value: plain.decode(value)
+def _functions(plain: Plain, t: Any) -> tuple[Convert, Convert]:
+    """What generated code calls for one field; it may fail without a word, for the slow half then explains."""
+    if not is_ready(plain):
+        return lambda value: plain.encode(value), lambda value: plain.decode(value)
+    t = underlying(t)
+    if plain.nullable:  # generated code lets None pass before it calls anything
+        t = next((argument for argument in typing.get_args(t) if argument is not type(None)), t)
+    if t in (dt.datetime, dt.date, dt.time):
+        return operator.methodcaller("isoformat"), t.fromisoformat
+    if isinstance(t, enum.EnumMeta):
+        # what calling the class does first; all else it does, for flags and ``_missing_``, is left to the slow half
+        return plain.encode, t._value2member_map_.__getitem__
+    return plain.encode, plain.decode
+
+
+def _last_argument(t: Any) -> Any:
+    return (typing.get_args(underlying(t)) or (None,))[-1]
 
 
 def _source(fields: list[RecordField], plains: list[Plain]) -> str:
