@@ -97,6 +97,7 @@ class Tries:
         self.operation = operation
         self.deadline = deadline or Deadline(transfer.deadline)
         self.attempts = 0
+        self.retries = transfer.retries
         self._transfer = transfer
         self._advice = advice
         self._last: str | None = None
@@ -178,7 +179,7 @@ class Tries:
         from tenacity import retry_if_exception, stop_after_attempt
 
         return {
-            "stop": stop_after_attempt(self._transfer.retries + 1),
+            "stop": stop_after_attempt(self.retries + 1),
             "wait": self._wait,
             "retry": retry_if_exception(self._is_worth_it),
             "before_sleep": self._before_sleep,
@@ -194,7 +195,7 @@ class Tries:
         if failure.after is not None:
             return min(failure.after, _LONGEST_ASKED)
         longest = self._transfer.backoff.total_seconds() * 2.0 ** int(state.attempt_number - 1)
-        return min(longest, LONGEST_BACKOFF.total_seconds()) * random.uniform(0.5, 1)  # noqa: S311 - spreads load
+        return min(longest, LONGEST_BACKOFF.total_seconds()) * random.uniform(0.5, 1)  # noqa: S311 - it spreads load
 
     def _before_sleep(self, state: RetryCallState) -> None:
         failure = _failure_in(state)
