@@ -48,6 +48,13 @@ class Source:
     size: int
     _identity: tuple[int, ...]
 
+    def is_at(self, path: Path) -> bool:
+        """Say whether a path leads to this very file."""
+        try:
+            return _identity_of(path.stat())[:2] == self._identity[:2]
+        except OSError:
+            return False
+
     def verify(self) -> None:
         """Make sure that the file is still the one that was opened, with the same content.
 
@@ -64,6 +71,15 @@ class Source:
             raise self.changed(f"it changed while it was read: {self.size} bytes then, {now.st_size} now")
         if _identity_of(now) != self._identity:
             raise self.changed("it changed while it was read")
+
+    def verify_length(self, count: int) -> None:
+        """Make sure that no more came out of it than it had: a log that grows would be read for ever.
+
+        Raises:
+            StorageIntegrityError: it has grown.
+        """
+        if self.size and count > self.size:  # files of a size of 0 may have content: those of /proc
+            raise self.changed(f"it grew while it was read: {self.size} bytes then, more now")
 
     def changed(self, reason: str) -> StorageIntegrityError:
         """Make the error for a file that is not what it was."""
@@ -116,12 +132,15 @@ def hash_file(stop: Stop, path: Path, methods: Sequence[HashMethod]) -> None:
     """
     buffer = bytearray(_CHUNK)
     view = memoryview(buffer)
+    done = 0
     with open_source(path) as source:
         while True:
             stop.check()
-            count = source.raw.readinto(buffer)
+            count = source.raw.readinto(buffer) or 0
             if not count:
                 break
+            done += count
+            source.verify_length(done)
             for method in methods:
                 method.update(view[:count])
         source.verify()
@@ -134,7 +153,7 @@ def copy_file(
     *,
     hash_method: HashMethod | None = None,
     on_progress: Callable[[int], None] | None = None,
-    sync: bool = True,
+    sync_folder: bool = True,
 ) -> None:
     """Copy a regular file so that the target has all of it or stays as it was.
 
@@ -144,23 +163,23 @@ def copy_file(
         target: the copy's path; its folder is made. Where it is the source itself, nothing is written.
         hash_method: gets the content while it is copied.
         on_progress: gets the number of bytes of each step.
-        sync: whether to wait until the copy is on the disk.
+        sync_folder: whether to wait until the copy's name is on the disk, as for its content is done in any case.
 
     Raises:
         StorageIntegrityError: the source changed while it was copied.
         StorageError: the source cannot be read or the target cannot be written.
     """
     wanted = None if isinstance(hash_method, PrecomputedValue) else hash_method
-    if os.path.realpath(source) == os.path.realpath(target):
-        hash_file(stop, source, [wanted] if wanted else [])
-        return
     with open_source(source) as opened:
+        if opened.is_at(target):
+            if wanted is not None:
+                hash_file(stop, source, [wanted])
+            return
         make_parents(target)
-        draft = Draft(target, sync=sync)
+        draft = Draft(target, sync_folder=sync_folder)
         try:
             copied = _copy(_Copy(stop, opened, draft, target, on_progress or _ignore), wanted)
             opened.verify()
-            # Files of a size of 0 may have content: those of /proc.
             if opened.size and copied != opened.size:
                 raise opened.changed(f"{copied} of its {opened.size} bytes could be read")
             draft.commit()
@@ -197,8 +216,10 @@ class _Copy:
 def _copy(copy: _Copy, hash_method: HashMethod | None) -> int:
     if hash_method is not None:
         return _copy_hashed(copy, hash_method)
-    done = _copy_in_kernel(copy) if copy.source.size and hasattr(os, "copy_file_range") else 0
-    return done + _copy_in_steps(copy)
+    size = copy.source.size
+    done = _copy_in_kernel(copy) if size and hasattr(os, "copy_file_range") else 0
+    # A file that has grown meanwhile is found out by its state, not by reading on.
+    return done if size and done == size else done + _copy_in_steps(copy)
 
 
 def _copy_in_kernel(copy: _Copy) -> int:
@@ -227,6 +248,7 @@ def _copy_in_steps(copy: _Copy) -> int:
     while count := copy.read_into(buffer):
         copy.write(view[:count])
         done += count
+        copy.source.verify_length(done)
     return done
 
 
@@ -250,6 +272,7 @@ def _copy_hashed(copy: _Copy, hash_method: HashMethod) -> int:
             hashing.append(thread.submit(hash_method.update, view))
             copy.write(view)
             done += count
+            copy.source.verify_length(done)
         for step in hashing:
             step.result()
     return done

@@ -149,13 +149,10 @@ class BinaryWriter(io.BufferedWriter):
             return
         try:
             self.flush()
-            if isinstance(self.raw, (io.FileIO, HandleWriter)):
-                self._ended = True
-                self._commit()
-            else:
+            if not isinstance(self.raw, (io.FileIO, HandleWriter)):
                 self.raw.close()  # a compressor writes its end, and leaves open what it writes to
-                self._ended = True
-                self._commit()
+            self._ended = True
+            self._commit()
         except BaseException:
             self.discard()
             raise

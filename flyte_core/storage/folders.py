@@ -12,7 +12,7 @@ import attrs
 
 from flyte_core._logging import logger
 from flyte_core.errors import StorageError, StorageIntegrityError, StorageNotFoundError, UnsafePathError
-from flyte_core.storage.engines import engine_for, transfer_for
+from flyte_core.storage.engines import engine_for, keeps_digest, transfer_for
 from flyte_core.storage.local import safe_join
 from flyte_core.storage.local_errors import raise_together
 from flyte_core.storage.paths import join
@@ -211,12 +211,9 @@ def _downloads(
 
 async def _with_attributes(engine: Engine, info: ObjectInfo) -> ObjectInfo:
     """Ask for what a listing leaves out: the attributes, and with them the digest."""
-    if info.attributes:
+    if info.attributes or not keeps_digest(info.url):
         return info
     try:
-        full = await engine.info(info.url)
+        return await engine.info(info.url)
     except StorageNotFoundError as error:
         raise StorageIntegrityError(info.url, "download", "it was listed, and is gone now") from error
-    if full.e_tag != info.e_tag and full.e_tag is not None and info.e_tag is not None:
-        raise StorageIntegrityError(info.url, "download", "it changed since it was listed")
-    return attrs.evolve(info, attributes=full.attributes)

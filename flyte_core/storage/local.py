@@ -19,7 +19,18 @@ from flyte_core.storage.paths import local_path
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["Draft", "NamedFile", "atomic_file", "atomic_write", "is_draft", "kind_of_file", "make_parents", "safe_join"]
+__all__ = [
+    "Draft",
+    "NamedFile",
+    "atomic_file",
+    "atomic_write",
+    "is_draft",
+    "is_folder",
+    "kind_of_file",
+    "make_parents",
+    "safe_join",
+    "sync_folder",
+]
 
 _DRAFT_SUFFIX = ".flyte-core-draft"
 _DRAFT_NAME = re.compile(r"\..*\.[0-9a-f]{16}" + re.escape(_DRAFT_SUFFIX), re.DOTALL)
@@ -51,6 +62,19 @@ def make_parents(path: str | os.PathLike[str]) -> Path:
     with local_errors(target, "make the folder of"):
         target.parent.mkdir(parents=True, exist_ok=True)
     return target
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether a path leads to a folder; what cannot be looked at is none.
+
+    Example:
+        >>> is_folder(Path("/")), is_folder(Path("x" * 300))
+        (True, False)
+    """
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:  # pathlib's own question raises for a name that is too long
+        return False
 
 
 def kind_of_file(mode: int) -> str:
@@ -94,6 +118,7 @@ class NamedFile(io.FileIO):
         self._shown = path if shown is None else shown
         with local_errors(self._shown, "read" if mode == "rb" else "write"):
             super().__init__(os.fspath(path), mode, opener=_open_without_waiting)
+        self.name = os.fspath(self._shown)
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
         """See `io.FileIO.readinto`."""
@@ -125,15 +150,18 @@ class Draft:
         path: the final path or ``file://`` URL; its folder exists.
         sync: whether `commit` waits until the content is on the disk, so that it survives a loss of power.
         exclusive: whether the file must be new.
+        sync_folder: whether `commit` waits for the name too; who writes many files does that once, with `sync_folder`.
 
     Raises:
         UnsupportedStorageError: the URL is not local.
         StorageError: the file cannot be written; what was there is untouched.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, sync: bool = True, exclusive: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, sync: bool = True, exclusive: bool = False, sync_folder: bool = True
+    ) -> None:
         self._named = local_path(path)
-        self._sync, self._exclusive = sync, exclusive
+        self._sync, self._sync_folder, self._exclusive = sync, sync and sync_folder, exclusive
         with local_errors(self._named, "write"):
             self.target = Path(os.path.realpath(self._named))
             mode = self._mode_of_target()
@@ -178,8 +206,8 @@ class Draft:
         except BaseException:
             self.discard()
             raise
-        if self._sync:
-            _sync_folder(self.target.parent)
+        if self._sync_folder:
+            sync_folder(self.target.parent)
 
     def sync(self) -> None:
         """Wait until what was written is on the disk, where that was asked for."""
@@ -319,8 +347,14 @@ def _publish_new(draft: Path, target: Path) -> None:
         draft.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
-    """Put the rename on the disk; where folders can't be opened, as on Windows, the system does it in its own time."""
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk.
+
+    Where folders can't be opened, as on Windows, the system does it in its own time.
+
+    Args:
+        folder: the folder.
+    """
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:

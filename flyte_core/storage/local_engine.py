@@ -15,7 +15,7 @@ from typing import BinaryIO
 from flyte_core.errors import StorageError, StorageIntegrityError, StorageNotFoundError
 from flyte_core.storage.copying import copy_file, open_source
 from flyte_core.storage.engine import ObjectInfo, ReadHandle, Transfer, WriteHandle
-from flyte_core.storage.local import Draft, NamedFile, kind_of_file, make_parents
+from flyte_core.storage.local import Draft, NamedFile, is_folder, kind_of_file, make_parents
 from flyte_core.storage.local_errors import as_storage_error, local_errors
 from flyte_core.storage.paths import local_path
 from flyte_core.storage.trees import Entry, walk
@@ -90,7 +90,7 @@ def local_delete(url: str | os.PathLike[str]) -> None:
         StorageError: it is a folder, or cannot be removed.
     """
     path = local_path(url)
-    if path.is_dir() and not path.is_symlink():
+    if is_folder(path) and not path.is_symlink():
         raise StorageError(str(path), "delete", "it is a folder; give recursive=True to remove what is in it")
     try:
         path.unlink()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from flyte_core._logging import logger
@@ -36,7 +37,7 @@ class Meter:
         self._label, self._size, self._files = without_secrets(label), size, files
         self._bytes_done = self._files_done = 0
         self._lock = threading.Lock()
-        self._next = time.monotonic() + _QUIET_SECONDS
+        self._next = monotonic() + _QUIET_SECONDS
         self._shown: _Bar | None = None
         self._broken = False
 
@@ -59,11 +60,13 @@ class Meter:
         if bar is not None:
             try:
                 bar.close()
+            except Exception:  # a terminal that is gone must not end the transfer
+                logger.debug("progress of a transfer cannot be taken away", exc_info=True)
             finally:
                 _terminal.release()
 
     def _show(self) -> None:
-        now = time.monotonic()
+        now = monotonic()
         if now < self._next or self._broken:
             return
         try:
@@ -77,7 +80,7 @@ class Meter:
             logger.debug("progress of a transfer cannot be shown", exc_info=True)
 
     def _open_bar(self) -> bool:
-        if not sys.stderr.isatty() or not _terminal.acquire(blocking=False):
+        if os.environ.get("TERM") == "dumb" or not sys.stderr.isatty() or not _terminal.acquire(blocking=False):
             return False
         try:
             self._shown = _Bar(self._label, self._size)

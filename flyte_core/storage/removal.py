@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flyte_core.storage.engines import transfer_for
+from flyte_core.storage.local import is_folder
 from flyte_core.storage.local_engine import local_delete
 from flyte_core.storage.local_errors import local_errors, raise_together
 from flyte_core.storage.workers import run_bounded
@@ -27,7 +28,7 @@ def delete_local_folder(folder: Path) -> None:
     Raises:
         StorageError: something cannot be removed.
     """
-    if folder.is_symlink() or not folder.is_dir():
+    if folder.is_symlink() or not is_folder(folder):
         local_delete(folder)
         return
     with local_errors(folder, "delete"):

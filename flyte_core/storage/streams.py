@@ -137,7 +137,7 @@ def _open_binary(
     path: str, action: str, codec: str | None, block_size: int
 ) -> BinaryReader | BinaryWriter | io.BufferedWriter | io.BufferedRandom:
     if action == "r":
-        raw = open_local(path) if not is_remote(path) else _remote_reader(path, block_size)
+        raw = open_local(path) if not is_remote(path) else _remote_reader(path)
         return _decompressed(BinaryReader(raw, block_size), codec, block_size)
     if action in ("w", "x"):
         return _writer(path, action == "x", codec, block_size)
@@ -151,7 +151,7 @@ def _open_binary(
     return io.BufferedRandom(open_local(path, "r+b"), block_size)
 
 
-def _remote_reader(path: str, block_size: int) -> HandleReader:
+def _remote_reader(path: str) -> HandleReader:
     return HandleReader(engine_for(path).open_read(path, transfer_for(path)))
 
 

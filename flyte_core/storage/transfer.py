@@ -11,6 +11,7 @@ from flyte_core._syncify import run_coroutine
 from flyte_core.errors import InvalidTypeError
 from flyte_core.storage.engines import engine_for, transfer_for
 from flyte_core.storage.folders import copy_folder, get_folder, put_folder
+from flyte_core.storage.local import is_folder, safe_join
 from flyte_core.storage.paths import is_remote, last_part, local_path, random_path
 from flyte_core.storage.progress import progress
 from flyte_core.storage.scratch import get_random_local_path, new_path
@@ -45,9 +46,9 @@ def _get_target(from_path: str | os.PathLike[str], to_path: str | os.PathLike[st
     if not to_path:
         return get_random_local_path(name)
     target = local_path(to_path)
-    if recursive or not (os.fspath(to_path).endswith(("/", os.sep)) or target.is_dir()):
+    if recursive or not (os.fspath(to_path).endswith(("/", os.sep)) or is_folder(target)):
         return target
-    return target / name
+    return safe_join(target, name) if name else target
 
 
 def _put_target(from_path: Path, to_path: str | os.PathLike[str] | None, recursive: bool) -> str:
@@ -56,11 +57,11 @@ def _put_target(from_path: Path, to_path: str | os.PathLike[str] | None, recursi
         return new_path(name)
     target = os.fspath(to_path)
     if recursive:
-        return target
+        return target if is_remote(target) else str(local_path(target))
     if is_remote(target):
         return target + name if target.endswith("/") else target
     path = local_path(target)
-    return str(path / name if target.endswith(("/", os.sep)) or path.is_dir() else path)
+    return str(path / name if target.endswith(("/", os.sep)) or is_folder(path) else path)
 
 
 def _refuse_hash_of_folder(recursive: bool, hash_method: HashMethod | None) -> None:

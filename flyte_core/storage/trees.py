@@ -12,7 +12,7 @@ import attrs
 from flyte_core._logging import logger
 from flyte_core.errors import StorageError, UnsafePathError
 from flyte_core.storage.copying import copy_file
-from flyte_core.storage.local import is_draft, kind_of_file, safe_join
+from flyte_core.storage.local import is_draft, kind_of_file, safe_join, sync_folder
 from flyte_core.storage.local_errors import as_storage_error, local_errors
 from flyte_core.storage.workers import Stop, Stopped
 
@@ -185,12 +185,14 @@ def copy_files(
 
     waiting = iter(files)
     errors: list[StorageError] = []
+    written: set[Path] = set()
 
     def work() -> None:
         for entry in waiting:
             try:
                 path = safe_join(target, entry.name)
-                copy_file(stop, Path(entry.path), path, on_progress=on_progress)
+                copy_file(stop, Path(entry.path), path, on_progress=on_progress, sync_folder=False)
+                written.add(path.parent)
             except StorageError as error:
                 errors.append(error)
             except Stopped:
@@ -205,5 +207,9 @@ def copy_files(
         except BaseException:
             stop.ask()
             raise
+        finally:
+            threads.shutdown()
+            for folder in written:
+                sync_folder(folder)
     stop.check()
     return errors
