@@ -20,7 +20,7 @@ SDK = "flyte_core"
 WHOLE_AREAS = {"resources", "spec", "override", "extend"}
 AREAS = WHOLE_AREAS | {"types", "values", "image", "container"}
 
-MOST_EXPECTED_FAILURES = 31
+MOST_EXPECTED_FAILURES = 28
 
 
 def _load_harness() -> ModuleType:
