@@ -119,7 +119,7 @@ class InitConfig:
         given_root_dir: the folder that `init` was given.
         working_dir: the working directory at that time.
         cluster: how the cluster is reached; None when neither an endpoint nor a key was given.
-        storage: configuration of a blob store.
+        storage: how storage is reached.
         batch_size: how many entries one request for a listing asks for.
         image_builder: the image builder's name.
         images: image URIs by name.

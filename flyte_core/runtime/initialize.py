@@ -7,6 +7,7 @@ because clusters are reached through executors (entry-point group ``flyte_core.e
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from flyte_core.runtime.init_config import AuthType, ClusterConfig, InitConfig
 
 if TYPE_CHECKING:
     from flyte_core.runtime.logs import LogFormat
+    from flyte_core.storage import Storage
 
 __all__ = [
     "current_domain",
@@ -121,7 +123,7 @@ def init(
     auth_client_config: Any = None,
     rpc_retries: int = 3,
     http_proxy_url: str | None = None,
-    storage: Any = None,
+    storage: Storage | None = None,
     batch_size: int = 1000,
     image_builder: str = "local",
     images: dict[str, str] | None = None,
@@ -157,7 +159,8 @@ def init(
         auth_client_config: more about the authorization server.
         rpc_retries: how often a call is tried again.
         http_proxy_url: proxy for logging in.
-        storage: configuration of a blob store.
+        storage: how storage is reached: an ``S3``, ``GCS``, ``ABFS`` or ``Storage`` of `flyte_core.storage`; default
+            what the environment says.
         batch_size: how many entries one request for a listing asks for.
         image_builder: the image builder's name.
         images: image URIs by name.
@@ -192,8 +195,17 @@ def init(
         sync_local_sys_paths=sync_local_sys_paths,
         load_plugin_type_transformers=load_plugin_type_transformers,
     )
+    _use_storage(storage)
     _configure_logging(log_level, log_format)
     _keep(config)
+
+
+def _use_storage(config: Storage | None) -> None:
+    # Most runs say nothing of storage, and need not wait for it to be imported.
+    if config is not None or "flyte_core.storage.config" in sys.modules:
+        from flyte_core.storage.config import use_storage
+
+        use_storage(config)
 
 
 def _configure_logging(log_level: int | None, log_format: LogFormat | None) -> None:
@@ -212,7 +224,7 @@ def init_from_config(
     root_dir: Path | None = None,
     log_level: int | None = None,
     log_format: LogFormat = "console",
-    storage: Any = None,
+    storage: Storage | None = None,
     images: tuple[str, ...] | None = None,
     sync_local_sys_paths: bool = True,
 ) -> None:
