@@ -1,0 +1,140 @@
+"""Ends work in good order: a deadline, a cancellation from outside, and coroutines that wait for a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from flyte_core_container.copilot.errors import CopilotCancelledError, CopilotDeadlineError
+
+__all__ = ["Control", "in_thread", "run_controlled"]
+
+R = TypeVar("R")
+
+
+class Control:
+    """What long work looks at between its steps.
+
+    Args:
+        timeout: seconds that the work may take from now on; ``None``, zero or less for no limit.
+    """
+
+    def __init__(self, timeout: float | None = None) -> None:
+        self._lock = threading.RLock()
+        self._timeout = timeout if timeout is not None and timeout > 0 else None
+        self._end: float | None = None
+        self._reason: str | None = None
+        self._listener: Callable[[], object] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Count the time from now on."""
+        self._end = None if self._timeout is None else time.monotonic() + self._timeout
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that are left, at least zero; ``None`` without a limit."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+    def cancel(self, reason: str) -> None:
+        """Ask the work to end; the first reason counts. May be called from any thread and from a signal's handler."""
+        with self._lock:
+            self._reason = self._reason or reason
+            if self._listener is not None:
+                self._listener()
+
+    def listen(self, listener: Callable[[], object] | None) -> None:
+        """Have a function called when the work is to end, at once if that is so already; ``None`` for nobody."""
+        with self._lock:
+            self._listener = listener
+            if listener is not None and self._reason is not None:
+                listener()
+
+    def check_cancelled(self) -> None:
+        """End the work here if it was cancelled.
+
+        Raises:
+            CopilotCancelledError: it was.
+        """
+        if self._reason is not None:
+            raise CopilotCancelledError(f"cancelled: {self._reason}")
+
+    def check(self) -> None:
+        """End the work here if its time is over or it was cancelled.
+
+        Raises:
+            CopilotCancelledError: it was cancelled.
+            CopilotDeadlineError: its time is over.
+        """
+        self.check_cancelled()
+        if self._end is not None and time.monotonic() >= self._end:
+            raise CopilotDeadlineError(f"not done within the deadline of {self._timeout:g} s; --timeout sets it")
+
+
+async def in_thread(control: Control, work: Callable[[], R]) -> R:
+    """Run blocking work in a thread; cancelled, ask it to end and wait until it has.
+
+    Args:
+        control: what the work looks at.
+        work: the work.
+
+    Returns:
+        What the work returns.
+
+    Raises:
+        asyncio.CancelledError: this coroutine was cancelled, and the work has ended.
+    """
+    import asyncio
+
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as error:  # noqa: PERF203 - the loop is this very exception
+            control.cancel("the caller was cancelled")
+            cancelled = error
+    if cancelled is None:
+        return running.result()
+    running.exception()  # looked at, so that the loop does not report it as lost
+    raise cancelled
+
+
+def run_controlled(control: Control, coroutine: Callable[[], Coroutine[Any, Any, R]]) -> R:
+    """Run a coroutine in an event loop of its own, in this thread, and cancel it when the work is to end.
+
+    Args:
+        control: ends it.
+        coroutine: makes it.
+
+    Returns:
+        What it returns.
+
+    Raises:
+        CopilotCancelledError: the work was cancelled.
+        CopilotDeadlineError: its time was over.
+    """
+    import asyncio
+
+    control.check()
+
+    async def watched() -> R:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(coroutine())
+        control.listen(lambda: loop.call_soon_threadsafe(task.cancel))
+        remaining = control.remaining
+        timer = None if remaining is None else loop.call_later(remaining, task.cancel)
+        try:
+            return await task
+        finally:
+            control.listen(None)
+            if timer is not None:
+                timer.cancel()
+
+    try:
+        return asyncio.run(watched())
+    except asyncio.CancelledError:
+        control.check()
+        raise
