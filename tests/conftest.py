@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support.dists import site, site_maker
+from tests.support.s3 import s3_server
 
-__all__ = ["site", "site_maker"]
+__all__ = ["s3_server", "site", "site_maker"]
 
 
 @pytest.fixture(scope="session", autouse=True)

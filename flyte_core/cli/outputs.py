@@ -124,7 +124,7 @@ def _fields(value: Any) -> dict[str, Any] | None:
         if isinstance(names, dict):
             return {name: getattr(value, name) for name in names}
     attributes = getattr(cls, "__attrs_attrs__", None)
-    names = [attribute.name for attribute in attributes] if attributes else getattr(cls, "_fields", None)
+    names = [item.name for item in attributes if item.repr] if attributes else getattr(cls, "_fields", None)
     return {name: getattr(value, name) for name in names} if isinstance(names, (list, tuple)) else None
 
 

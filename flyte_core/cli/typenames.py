@@ -38,6 +38,8 @@ def type_name(python_type: Any, *, example: bool = False) -> str:
     name = _name(python_type)
     if _is_json(python_type):
         return f"{name} as JSON"
+    if _is_reference(typing.get_origin(python_type) or python_type):
+        return f"{name} by path or URL"
     found = _EXAMPLES.get(python_type) if example and isinstance(python_type, type) else None
     return f"{name}, such as {found}" if found else name
 
@@ -68,6 +70,11 @@ def _is_union(origin: object) -> bool:
     return origin is typing.Union or origin is types.UnionType
 
 
+def _is_reference(python_type: Any) -> bool:
+    """Say whether values are given by where they lie: files, folders, data frames."""
+    return hasattr(python_type, "from_existing_remote")
+
+
 def _is_json(python_type: Any) -> bool:
     origin, args = typing.get_origin(python_type), typing.get_args(python_type)
     if origin is typing.Annotated:
@@ -79,6 +86,8 @@ def _is_json(python_type: Any) -> bool:
         return False
     if issubclass(plain, (list, tuple, dict, set, frozenset)):
         return True
+    if _is_reference(plain):
+        return False
     has_fields = any(hasattr(plain, mark) for mark in ("__dataclass_fields__", "__attrs_attrs__", "model_fields"))
     return has_fields and not issubclass(plain, TaskTemplate)
 

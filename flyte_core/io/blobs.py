@@ -50,7 +50,10 @@ class _BlobCodec(Codec):
             raise ValueMismatchError(f"expected {self._cls.__name__}, a {wanted} blob, got a {other} one at {blob.uri}")
         if not blob.uri:
             raise ValueMismatchError(f"expected {self._cls.__name__}, got {describe(literal)} without a URI")
-        return self._cls(path=blob.uri, format=blob.metadata.type.format, hash=literal.hash or None)
+        try:
+            return self._cls(path=blob.uri, format=blob.metadata.type.format, hash=literal.hash or None)
+        except TypeError as error:  # a subclass whose own constructor wants more
+            raise ValueMismatchError(f"cannot make a {self._cls.__name__} of {describe(literal)}: {error}") from error
 
 
 _WORDS = {BlobType.SINGLE: "single part", BlobType.MULTIPART: "multipart"}

@@ -44,6 +44,10 @@ def _path(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         raise InvalidValueError(type(instance).__name__, attribute.name, value, "a path or URL")
 
 
+def _shown(path: str) -> str:
+    return repr(without_secrets(path))
+
+
 # With slots, pickles of subclasses that have further attributes would need functions of their own.
 @attrs.frozen(kw_only=True, slots=False)
 class Place(Reference, Generic[T]):
@@ -62,7 +66,7 @@ class Place(Reference, Generic[T]):
 
     _KIND: ClassVar[str] = "file or folder"
 
-    path: str = attrs.field(validator=_path)
+    path: str = attrs.field(validator=_path, repr=_shown)
     name: str | None = attrs.field(default=None)
     format: str = attrs.field(default="", validator=text)
     # It is set when a write ends, and the hash of an object must not change.
@@ -75,6 +79,8 @@ class Place(Reference, Generic[T]):
 
     def __class_getitem__(cls, parameter: Any) -> Any:
         """Give the type with its format: a text such as ``"csv"``, or any class."""
+        if isinstance(parameter, tuple) and len(parameter) == 1:
+            (parameter,) = parameter  # as `typing` passes arguments on
         if isinstance(parameter, str):
             parameter = typing.Literal[parameter]  # a bare text would be looked up as the name of a type
         if _format_of(parameter):
@@ -123,9 +129,10 @@ class Place(Reference, Generic[T]):
         import json
 
         try:
-            return cls._deserialize(json.loads(written))
+            plain = json.loads(written)
         except ValueError as error:
             raise TypeTransformerFailedError(f"expected {cls.__name__} as a path, URL or JSON: {error}") from error
+        return cls._deserialize(plain)
 
 
 def _format_of(parameter: Any) -> str:

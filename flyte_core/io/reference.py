@@ -47,9 +47,13 @@ class Reference:
         """From the public fields as a dict; fields that are not known are left out."""
         if not isinstance(value, dict):
             raise TypeTransformerFailedError(f"expected {cls.__name__} as a dict of its fields, got {value!r}")
-        known = {a.name for a in _public(cls)}
+        fields = _public(cls)
+        missing = [a.name for a in fields if a.default is attrs.NOTHING and a.name not in value]
+        if missing:
+            wanted = ", ".join(missing)
+            raise TypeTransformerFailedError(f"expected {cls.__name__} as a dict with {wanted}, got {value!r}")
         try:
-            return cls(**{name: item for name, item in value.items() if name in known})
+            return cls(**{a.name: value[a.name] for a in fields if a.name in value})
         except TypeError as error:
             raise TypeTransformerFailedError(f"expected {cls.__name__} as a dict of its fields: {error}") from error
 
