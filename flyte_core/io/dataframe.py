@@ -11,7 +11,7 @@ from flyte_core.errors import InvalidTypeError, InvalidValueError, TypeTransform
 from flyte_core.io.reference import Reference, text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from flyteidl2.core.literals_pb2 import StructuredDataset, StructuredDatasetMetadata
     from flyteidl2.core.types_pb2 import LiteralType
@@ -160,10 +160,8 @@ class DataFrame(Reference):
 
     def iter_sync(self) -> Iterator[Any]:
         """`iter`, without ``await``; the pieces are read one at a time."""
-        pieces = run_coroutine(self.iter())
-        ended = object()
-        while (piece := run_coroutine(_next(pieces, ended))) is not ended:
-            yield piece
+        self._wanted_type()
+        return _iterate(self.iter)
 
     async def set_literal(self, expected: LiteralType) -> None:
         """Store the frame, if it is not stored yet, so that `literal` and `metadata` are there.
@@ -234,5 +232,29 @@ def _engine() -> DataFrameTransformerEngine:
     return DataFrameTransformerEngine()
 
 
-async def _next(pieces: AsyncIterator[Any], default: object) -> Any:
-    return await anext(pieces, default)
+def _iterate(opened: Callable[[], Coroutine[Any, Any, AsyncIterator[Any]]]) -> Iterator[Any]:
+    """Go through an asynchronous iterator in one event loop, in a thread of its own: `asyncio.run` for each step would
+    close it after the first.
+    """
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+    from contextvars import copy_context
+
+    context, loop, ended = copy_context(), asyncio.new_event_loop(), object()
+
+    async def step(pieces: AsyncIterator[Any]) -> Any:
+        return await anext(pieces, ended)
+
+    with ThreadPoolExecutor(1, "flyte_core-sync") as pool:
+
+        def wait(coroutine: Coroutine[Any, Any, Any]) -> Any:
+            return pool.submit(context.run, loop.run_until_complete, coroutine).result()
+
+        try:
+            pieces = wait(opened())
+            while (piece := wait(step(pieces))) is not ended:
+                yield piece
+        finally:
+            wait(loop.shutdown_asyncgens())
+            wait(loop.shutdown_default_executor())
+            loop.close()

@@ -292,6 +292,7 @@ class _DatasetCodec(AsyncCodec):
     def __init__(self, engine: DataFrameTransformerEngine, python_type: Any) -> None:
         super().__init__(python_type, engine.get_literal_type(python_type))
         self._engine = engine
+        self._is_reference = _is_reference(python_type)
 
     # Not the base class's: writing needs the context of the running task, which says where the data goes.
     def put(self, value: Any, literal: Literal) -> None:
@@ -301,22 +302,26 @@ class _DatasetCodec(AsyncCodec):
         return run_coroutine(self.aencode(value))
 
     def decode(self, literal: Literal) -> Any:
-        return run_coroutine(self.adecode(literal))
+        return self._reference(literal) if self._is_reference else run_coroutine(self.adecode(literal))
 
     async def aencode(self, value: Any) -> Literal:
         return await self._engine.to_literal(value, self.python_type, self.literal_type)
 
     async def adecode(self, literal: Literal) -> Any:
+        if self._is_reference:
+            return self._reference(literal)
         dataset = self._dataset(literal)
-        value = DataFrame(
+        return await self._engine.open_as(dataset, underlying(self.python_type), self._updated(dataset.metadata))
+
+    def _reference(self, literal: Literal) -> DataFrame:
+        dataset = self._dataset(literal)
+        kind: type[DataFrame] = underlying(self.python_type)
+        return kind(
             uri=dataset.uri,
             format=dataset.metadata.structured_dataset_type.format,
             _literal=dataset,
             _metadata=self._updated(dataset.metadata),
         )
-        if _is_reference(self.python_type):
-            return value
-        return await self._engine.open_as(dataset, underlying(self.python_type), value.metadata)
 
     def _dataset(self, literal: Literal) -> StructuredDataset:
         kind = literal.scalar.WhichOneof("value")
