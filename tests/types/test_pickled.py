@@ -5,13 +5,17 @@ import inspect
 import logging
 import pathlib
 import pickle
+import threading
 from typing import Any
 
 import pytest
 from flyteidl2.core.literals_pb2 import Literal
 from google.protobuf.json_format import MessageToDict
 
+from flyte_core import storage
+from flyte_core.context import use_task_context
 from flyte_core.errors import TypeTransformerFailedError
+from flyte_core.models import ActionID, RawDataPath, TaskContext
 from flyte_core.types import FlytePickle, TypeEngine
 from flyte_core.types.codec import codec_for
 from flyte_core.types.pickled import INLINE_LIMIT
@@ -114,3 +118,79 @@ def test_flyte_pickle_names_a_class_and_writes_files():
     assert asyncio.run(FlytePickle.from_pickle(uri)) == [1]
     codec = codec_for(FlytePickle[complex])
     assert codec.decode(codec.encode(1j)) == 1j
+
+
+# ---- where large values go ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("raw_data", ["memory://pickles/raw", "local"])
+def test_a_large_value_goes_below_the_tasks_raw_data(tmp_path, raw_data):
+    raw_data = str(tmp_path / "raw") if raw_data == "local" else raw_data
+    codec = codec_for(Any)
+    value = list(range(INLINE_LIMIT))
+    context = TaskContext(
+        action=ActionID(name="a0"),
+        version="1",
+        raw_data_path=RawDataPath(path=raw_data),
+        output_path="/out",
+        run_base_dir="/run",
+        report=None,
+    )
+    with use_task_context(context):
+        literals = [codec.encode(value), asyncio.run(codec.aencode(value))]
+        uri = asyncio.run(FlytePickle.to_pickle(value))
+    assert all(found.startswith(f"{raw_data}/") for found in [uri, *(each.scalar.blob.uri for each in literals)])
+    for literal in literals:
+        assert codec.decode(literal) == asyncio.run(codec.adecode(literal)) == value
+
+
+def test_an_offloaded_literal_is_read_from_wherever_it_lies():
+    url = storage.write_bytes_sync("memory://pickles/literal", codec_for(int).encode(5).SerializeToString())
+    offloaded = Literal()
+    offloaded.offloaded_metadata.uri = url
+    assert asyncio.run(TypeEngine.to_python_value(offloaded, int)) == 5
+    offloaded.offloaded_metadata.uri = "memory://pickles/none"
+    with pytest.raises(TypeTransformerFailedError, match="pickles/none"):
+        asyncio.run(TypeEngine.to_python_value(offloaded, int))
+
+
+def test_raw_data_that_cannot_be_written_are_named(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(storage, "new_path", lambda name: f"{tmp_path}/file/{name}")
+    value = "x" * (INLINE_LIMIT + 1)
+    for encode in (codec_for(Any).encode, lambda value: asyncio.run(codec_for(Any).aencode(value))):
+        with pytest.raises(TypeTransformerFailedError, match="file"):
+            encode(value)
+
+
+class Waiting:
+    """Can be pickled, and unpickled, only while the event loop runs."""
+
+    turned = threading.Event()
+
+    def __init__(self, *_: object) -> None:
+        assert self.turned.wait(30)
+        self.turned.clear()
+
+    def __reduce__(self):
+        assert self.turned.wait(30)
+        self.turned.clear()
+        return Waiting, (b"x" * (INLINE_LIMIT + 1),)
+
+
+def test_pickling_does_not_hold_the_event_loop_up():
+    codec = codec_for(Waiting)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for _ in range(2):
+            value = object.__new__(Waiting)
+            encoding = asyncio.ensure_future(codec.aencode(value))
+            await asyncio.sleep(0)
+            loop.call_soon(Waiting.turned.set)
+            decoding = asyncio.ensure_future(codec.adecode(await encoding))
+            await asyncio.sleep(0)
+            loop.call_soon(Waiting.turned.set)
+            assert isinstance(await decoding, Waiting)
+
+    asyncio.run(main())
