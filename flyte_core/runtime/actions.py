@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from flyte_core.registry import Registry, TaskHooks
     from flyte_core.template import TaskTemplate
 
-__all__ = ["around", "attempt", "current_registry", "current_threads", "time_limit"]
+__all__ = ["TIME_IS_UP", "around", "attempt", "current_registry", "current_threads", "time_limit"]
+
+#: Argument of the ``CancelledError`` by which a task's code learns that its timeout is over. It may raise a
+#: `TaskTimeoutError` of its own then.
+TIME_IS_UP = "flyte_core: the timeout is over"
 
 #: Registry and threads of the run that the calling code is part of.
 current_registry: ContextVar[Registry] = ContextVar("flyte_core_registry", default=TaskPluginRegistry)
@@ -117,7 +121,10 @@ async def attempt(task: TaskTemplate, hooks: TaskHooks, kwargs: dict[str, Any]) 
         await _cancel(inner)
         raise
     if not done:
-        await _cancel(inner)
+        own = await _cancel(inner, TIME_IS_UP)
+        if isinstance(own, TaskTimeoutError):
+            # The task type knows more than how long it took, such as what a container printed.
+            raise own
         raise TaskTimeoutError(f"task {task.name!r} ran longer than its timeout of {limit:g} s and was stopped")
     return inner.result()
 
@@ -130,10 +137,9 @@ async def _contained(work: Awaitable[Any]) -> Any:
         raise RuntimeUserError("SystemExit", f"the task's code raised SystemExit: {e}") from e
 
 
-async def _cancel(inner: asyncio.Future[Any]) -> None:
-    """Cancel the task's code and give it the chance to clean up."""
-    inner.cancel()
+async def _cancel(inner: asyncio.Future[Any], reason: str = "") -> BaseException | None:
+    """Cancel the task's code, give it the chance to clean up, and give what it raised instead of being cancelled."""
+    inner.cancel(reason)
     await asyncio.wait({inner})
-    if not inner.cancelled():
-        # Read, so that asyncio does not complain that an exception was never retrieved.
-        inner.exception()
+    # Also read so that asyncio does not complain that an exception was never retrieved.
+    return None if inner.cancelled() else inner.exception()
