@@ -1,12 +1,13 @@
 """What the parity cases need of flyte_core beyond its user-facing names (``PARITY_ADAPTER=flyte_core_adapter``).
 
-Functions that `adapter` writes in terms of user-facing names alone (``run_local``, ``run_container``) and of the wire
-messages (``to_json``, ``to_bytes``, ``is_proto``, ``idl``) serve flyte_core as they stand.
+Functions that `adapter` writes in terms of user-facing names alone (``run_local``) and of the wire messages
+(``to_json``, ``to_bytes``, ``is_proto``, ``idl``) serve flyte_core as they stand.
 """
 
 from __future__ import annotations
 
 import asyncio
+import pathlib
 from typing import Any
 
 from flyteidl2.core.literals_pb2 import Literal
@@ -14,7 +15,8 @@ from flyteidl2.core.types_pb2 import LiteralType
 from flyteidl2.task import common_pb2
 from flyteidl2.task.task_definition_pb2 import TaskSpec
 
-from flyte_core import models, serialize
+import flyte_core
+from flyte_core import io, models, serialize
 from flyte_core.types import TypeEngine, convert
 
 
@@ -59,3 +61,67 @@ def image_cache(lookup: dict[str, str], serialized_form: str | None = None) -> m
 
 def documentation(text: str) -> models.Documentation:
     return models.Documentation(description=text)
+
+
+class _Engine:
+    """A stand-in for ``docker.APIClient``: its containers write given outputs and end with a given code."""
+
+    def __init__(self, exit_code: int) -> None:
+        self.config: dict[str, Any] = {}
+        self._exit_code = exit_code
+
+    def folder(self, target: pathlib.PurePosixPath) -> pathlib.Path | None:
+        mounts = self.config.get("HostConfig", {}).get("Mounts", [])
+        return next((pathlib.Path(m["Source"]) for m in mounts if m["Target"] == str(target)), None)
+
+    def containers(self, **_: Any) -> list[Any]:
+        return []
+
+    def create_container_from_config(self, config: dict[str, Any], name: str) -> dict[str, str]:
+        self.config = config
+        return {"Id": name}
+
+    def start(self, _: str) -> None:
+        return None
+
+    def logs(self, _: str, stream: bool = False, **__: Any) -> Any:
+        line = b"a line of output\n"
+        return iter([b"2024-01-01T00:00:00.000000000Z " + line]) if stream else line
+
+    def wait(self, _: str, **__: Any) -> dict[str, int]:
+        return {"StatusCode": self._exit_code}
+
+    def inspect_container(self, _: str) -> dict[str, Any]:
+        return {"State": {"Status": "exited", "ExitCode": self._exit_code, "OOMKilled": False}}
+
+    def remove_container(self, _: str, **__: Any) -> None:
+        return None
+
+
+def run_container(task: Any, exit_code: int = 0, outputs: dict[str, str] | None = None, **inputs: Any) -> Any:
+    """Run a container task with the stand-in, and say of each file and folder where the container would find it."""
+    from flyte_core_container.local import Engine, use_engine
+
+    engine, volumes = _Engine(exit_code), {}
+
+    def start(_: str) -> None:
+        written = engine.folder(task.output_data_dir)
+        for name, text in (outputs or {}).items():
+            assert written is not None
+            (written / name).write_text(text)
+        found = engine.folder(task.input_data_dir)
+        for name, value in inputs.items():
+            if isinstance(value, (io.File, io.Dir)) and found is not None:
+                assert (found / name).exists()
+                volumes[value.path] = {"bind": str(task.input_data_dir / name), "mode": "rw"}
+
+    engine.start = start  # type: ignore[method-assign] # what the container would do
+    flyte_core.init()
+    with use_engine(Engine(engine)):
+        result = asyncio.run(task.execute(**inputs))
+    return {
+        "outputs": result,
+        "command": engine.config["Cmd"],
+        "volumes": volumes,
+        "image": engine.config["Image"],
+    }

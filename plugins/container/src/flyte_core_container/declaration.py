@@ -1,0 +1,99 @@
+"""What a declaration of a container task may hold; every fault is told when the task is declared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from flyte_core.errors import InvalidTypeError, InvalidValueError, near_misses
+from flyte_core_container.rendering import template_inputs
+
+__all__ = ["RESERVED_INPUTS", "RESERVED_OUTPUTS", "check_choice", "check_names", "check_templates", "folder", "words"]
+
+#: Files that CoPilot puts beside the inputs.
+RESERVED_INPUTS = frozenset({"inputs.json", "inputs.yaml", "inputs.pb"})
+
+#: The file by which a container reports an error to CoPilot, and those that mark its states.
+RESERVED_OUTPUTS = frozenset({"_ERROR", "_START", "_SUCCESS"})
+
+#: The most bytes that file systems take for one name.
+_MOST_BYTES = 255
+
+
+def words(owner: str, field: str, value: object) -> list[str]:
+    """Give a command or its arguments as a list of texts.
+
+    Raises:
+        InvalidValueError: (a ValueError) when it is no list, or something in it is no text.
+    """
+    if value is None:
+        return []
+    allowed = f"a list of texts, one for each word: all elements of {field} must be str"
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise InvalidValueError(owner, field, value, allowed + '; for a shell, ["sh", "-c", "..."]')
+    found = list(value)
+    for word in found:
+        if not isinstance(word, str):
+            raise InvalidValueError(owner, field, word, allowed)
+        if "\0" in word:
+            raise InvalidValueError(owner, field, word, "words without NUL characters")
+    return found
+
+
+def folder(owner: str, field: str, value: object) -> PurePosixPath:
+    """Give a folder inside the container.
+
+    Raises:
+        InvalidTypeError: when it is neither text nor path.
+        InvalidValueError: when it is not absolute, is the root, or leads upwards.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise InvalidTypeError(owner, field, value, "an absolute path in the container")
+    path = PurePosixPath(os.fspath(value))
+    if not path.is_absolute() or len(path.parts) < 2 or ".." in path.parts or "\0" in str(path):
+        raise InvalidValueError(owner, field, str(value), "an absolute path in the container such as /var/inputs")
+    return path
+
+
+def check_names(owner: str, field: str, variables: Mapping[str, Any], reserved: frozenset[str]) -> None:
+    """Refuse names that cannot be those of files beside each other.
+
+    Raises:
+        InvalidTypeError: when a name is no text.
+        InvalidValueError: when it is empty, leads out of the folder, cannot stand in a template, is too long or taken.
+    """
+    for name in variables:
+        if not isinstance(name, str):
+            raise InvalidTypeError(owner, field, name, "texts as names")
+        if not name or name in (".", "..") or any(c in "/}\0" or c.isspace() for c in name):
+            raise InvalidValueError(owner, field, name, "names that can be those of files, without / } or white space")
+        if name in reserved:
+            raise InvalidValueError(owner, field, name, f"another name: CoPilot writes {', '.join(sorted(reserved))}")
+        if len(name.encode("utf-8", "surrogatepass")) > _MOST_BYTES:
+            raise InvalidValueError(owner, field, name, f"names of at most {_MOST_BYTES} bytes")
+
+
+def check_templates(owner: str, field: str, texts: Iterable[str], inputs: Mapping[str, Any]) -> None:
+    """Refuse templates of inputs that the task does not have.
+
+    Raises:
+        InvalidValueError: naming near misses, or the inputs that there are.
+    """
+    for text in texts:
+        for name in template_inputs(text):
+            if name not in inputs:
+                close = near_misses(name, list(inputs))
+                known = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(inputs) or 'none'}"
+                raise InvalidValueError(owner, field, text, f"templates of declared inputs; {name!r} is none ({known})")
+
+
+def check_choice(owner: str, field: str, value: object, choices: tuple[str, ...]) -> None:
+    """Refuse a value that is not one of the choices.
+
+    Raises:
+        InvalidValueError: naming the choices.
+    """
+    if value not in choices:
+        raise InvalidValueError(owner, field, value, f"one of {', '.join(choices)}")

@@ -1,0 +1,261 @@
+"""One execution of a container task on the local engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flyte_core import ctx, logger
+from flyte_core.errors import FlyteCoreError
+from flyte_core.runtime.actions import TIME_IS_UP, time_limit
+from flyte_core.types.convert import interface_codec
+from flyte_core_container.errors import PathInTemplateError
+from flyte_core_container.local.container import Container, ContainerSpec, Ending, Mount
+from flyte_core_container.local.engine import connect
+from flyte_core_container.local.failures import failure, output_failure, timeout_failure
+from flyte_core_container.local.files import Staging, open_to_all, staging_root
+from flyte_core_container.local.limits import host_limits
+from flyte_core_container.local.logs import LogFollower, last_lines
+from flyte_core_container.local.outputs import read_values
+from flyte_core_container.local.owner import ownership
+from flyte_core_container.local.threads import in_thread, to_its_end
+from flyte_core_container.rendering import TemplateValues, render, template_inputs
+
+if TYPE_CHECKING:
+    from flyteidl2.core.literals_pb2 import Literal
+
+    from flyte_core_container.template import ContainerTask
+
+__all__ = ["execute"]
+
+
+async def execute(task: ContainerTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Run a container task and give its outputs.
+
+    Args:
+        task: the task.
+        args: its inputs by position.
+        kwargs: its inputs by name.
+
+    Returns:
+        The outputs in their order.
+    """
+    started = asyncio.get_running_loop().time()
+    codec = interface_codec(task.native_interface)
+    message = await codec.aencode_inputs(args, kwargs)
+    inputs = {named.name: named.value for named in message.literals}
+    command = _command(task, inputs)
+    run = _Run(task, command, started)
+    try:
+        await run.write_inputs(inputs)
+        return await run.run()
+    finally:
+        await to_its_end(in_thread(run.staging.remove))
+
+
+class _Run:
+    """One container of a task, with its folders."""
+
+    def __init__(self, task: ContainerTask, command: list[str], started: float) -> None:
+        self.task = task
+        self.staging = Staging.make(inputs=bool(task.interface.inputs), outputs=bool(task.interface.outputs))
+        self.spec = _spec(task, command, self.staging)
+        self._started = started
+        self._follower: LogFollower | None = None
+
+    async def write_inputs(self, inputs: Mapping[str, Literal]) -> None:
+        """Write each input as a file into the input folder."""
+        if self.staging.inputs is not None:
+            from flyte_core_container.copilot import write_inputs
+
+            await write_inputs(
+                inputs,
+                self.staging.inputs,
+                format=self.task.metadata_format,
+                local_dir=str(self.task.input_data_dir),
+            )
+            # Which user the image has is not known, and a umask such as 077 shuts out all others.
+            await in_thread(open_to_all, self.staging.inputs)
+
+    async def run(self) -> tuple[Any, ...]:
+        """Run the container, whatever happens remove it, and read its outputs."""
+        engine = await connect()
+        logger.info("task %r: container %s runs %r", self.task.name, self.spec.name, self.spec.command)
+        container = await Container.create(engine, self.spec)
+        removal: asyncio.Task[None] | None = None
+        try:
+            await self._succeeded(container)
+            await container.fetch_outputs()
+            lines = await self._lines(container) if self.staging.outputs is not None else []
+            # The engine takes its time for it, which reading the outputs can use.
+            removal = asyncio.ensure_future(container.remove())
+            return await self._outputs(lines)
+        finally:
+            await to_its_end(_both(removal, container))
+
+    async def _succeeded(self, container: Container) -> None:
+        """Start the container and wait for its good end."""
+        try:
+            await container.start()
+            if self.task.local_logs:
+                self._follower = LogFollower(container.engine, container.id, self._show)
+            ending = await self._ending(container)
+        except asyncio.CancelledError as e:
+            logger.info("task %r is cancelled; container %s is stopped", self.task.name, self.spec.name)
+            await self._stop(container)
+            limit = time_limit(self.task)
+            if limit is not None and TIME_IS_UP in e.args:
+                raise timeout_failure(self.spec, limit, await self._lines(container)) from None
+            raise
+        if self._follower is not None:
+            await self._follower.drain()
+        if ending.exit_code != 0:
+            raise failure(self.spec, ending, await self._lines(container))
+
+    async def _ending(self, container: Container) -> Ending:
+        limit = time_limit(self.task)
+        if limit is None or ctx() is not None:
+            # In a run the runner minds the time, and cancels this when it is up.
+            return await container.wait()
+        spent = asyncio.get_running_loop().time() - self._started
+        waiting = asyncio.ensure_future(container.wait())
+        try:
+            done, _ = await asyncio.wait({waiting}, timeout=max(0.0, limit - spent))
+        finally:
+            waiting.cancel()
+        if done:
+            return waiting.result()
+        await self._stop(container)
+        raise timeout_failure(self.spec, limit, await self._lines(container))
+
+    async def _stop(self, container: Container) -> None:
+        def hurry() -> None:
+            asyncio.ensure_future(in_thread(container.kill))  # noqa: RUF006 - its end is that of stop()
+
+        await to_its_end(container.stop(self.task.stop_grace), hurry)
+        if self._follower is not None:
+            await self._follower.drain()
+
+    async def _lines(self, container: Container) -> list[str]:
+        if self._follower is not None:
+            return list(self._follower.lines.tail)
+        return await last_lines(container.engine, container.id)
+
+    async def _outputs(self, lines: list[str]) -> tuple[Any, ...]:
+        interface = self.task.native_interface
+        if self.staging.outputs is None:
+            return ()
+        try:
+            return await read_values(interface_codec(interface), self.staging.outputs, interface.outputs, _raw_prefix())
+        except (FlyteCoreError, OSError) as e:
+            raise output_failure(self.spec, e, lines) from e
+
+    def _show(self, line: str) -> None:
+        print(f"[{self.task.short_name}] {line}", flush=True)
+
+
+async def _both(removal: asyncio.Task[None] | None, container: Container) -> None:
+    await (removal if removal is not None else container.remove())
+
+
+def _raw_prefix() -> str:
+    """Say where files go: below the run's own folder, or out of a run into a folder that stays."""
+    context = ctx()
+    if context is not None:
+        return context.raw_data_path.get_random_remote_path()
+    return str(staging_root().with_name("outputs") / uuid.uuid4().hex)
+
+
+def _spec(task: ContainerTask, command: list[str], staging: Staging) -> ContainerSpec:
+    owner = f"task {task.name!r}"
+    image = task.image
+    assert image is not None, "__post_init__ refuses it"
+    mounts = []
+    if staging.inputs is not None:
+        mounts.append(Mount(here=staging.inputs, there=task.input_data_dir))
+    if staging.outputs is not None:
+        mounts.append(
+            Mount(here=staging.outputs, there=task.output_data_dir, is_output=True, may_bind=_owns_files_of(task.user))
+        )
+    config: dict[str, Any] = {"Labels": {**ownership(str(staging.root)), **_labels(task)}}
+    if task.env_vars:
+        config["Env"] = [f"{key}={value}" for key, value in task.env_vars.items()]
+    if task.user is not None:
+        config["User"] = task.user
+    if task.working_dir is not None:
+        config["WorkingDir"] = str(task.working_dir)
+    host = host_limits(owner, task.resources)
+    if mounts and Path("/sys/fs/selinux/enforce").exists():
+        # Its policy would hide the folders, and to relabel them is not ours to do.
+        host["SecurityOpt"] = ["label=disable"]
+    return ContainerSpec(
+        task=task.name,
+        name=f"flyte-core-{re.sub('[^a-zA-Z0-9_.-]+', '-', task.name)[:80]}-{uuid.uuid4().hex[:12]}",
+        image=image if isinstance(image, str) else image.uri,
+        command=command,
+        config=config,
+        host=host,
+        mounts=tuple(mounts),
+        pull_policy=task.pull_policy,
+        pull_timeout=task.pull_timeout,
+    )
+
+
+def _owns_files_of(user: str | None) -> bool:
+    """Say whether what that user of a container writes can be read and removed by this process's user."""
+    if not sys.platform.startswith("linux"):
+        # Elsewhere containers run in a virtual machine, which gives their files to the user.
+        return True
+    return os.geteuid() == 0 or (user or "").partition(":")[0] == str(os.geteuid())
+
+
+def _labels(task: ContainerTask) -> dict[str, str]:
+    found = {"flyte-core.task": task.name}
+    context = ctx()
+    if context is not None:
+        found["flyte-core.run"] = context.action.run_name or ""
+        found["flyte-core.action"] = context.action.name
+    return found
+
+
+def _command(task: ContainerTask, inputs: Mapping[str, Literal]) -> list[str]:
+    """Render the command with what its tokens mean in a container on this machine."""
+    words = [*task.command, *task.arguments]
+    for word in words:
+        for name in template_inputs(word):
+            _refuse_local_path(task, word, name, inputs[name])
+    folder_in, folder_out = str(task.input_data_dir), str(task.output_data_dir)
+    context = ctx()
+    action = context.action if context is not None else None
+    raw = context.raw_data_path.path if context is not None else ""
+    values = TemplateValues(
+        input_path=f"{folder_in}/inputs.pb",
+        input_prefix=folder_in,
+        output_prefix=folder_out,
+        raw_output_prefix=raw if "://" in raw else folder_out,
+        retry_key=f"{action.run_name}-{action.name}" if action is not None else uuid.uuid4().hex,
+        namespace=f"{action.project}-{action.domain}" if action is not None else "",
+        inputs=inputs,
+    )
+    return render(words, values)
+
+
+def _refuse_local_path(task: ContainerTask, word: str, name: str, literal: Literal) -> None:
+    """Refuse what would put a path of this machine into the command: in the container it means nothing."""
+    if literal.WhichOneof("value") == "collection":
+        for item in literal.collection.literals:
+            _refuse_local_path(task, word, name, item)
+    elif literal.scalar.HasField("blob") and "://" not in literal.scalar.blob.uri.removeprefix("file://"):
+        raise PathInTemplateError(
+            f"task {task.name!r}",
+            "command",
+            word,
+            f"files and folders by their path in the container: {task.input_data_dir / name} instead of a template, "
+            f"which would put in {literal.scalar.blob.uri!r}, a path of this machine",
+        )

@@ -1,0 +1,161 @@
+"""Literals as the words that a cluster puts into a command.
+
+The forms are those of Flyte's template engine, which prints with Go: ``fmt.Sprintf("%v")`` for numbers and for what
+MessagePack holds, RFC 3339 for datetimes, the text form of protobuf for durations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from flyte_core.errors import SerializationError
+
+if TYPE_CHECKING:
+    from flyteidl2.core.literals_pb2 import Binary, Literal, Primitive, Scalar
+    from google.protobuf.duration_pb2 import Duration
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+__all__ = ["go_float", "go_text", "literal_text"]
+
+_MSGPACK = "msgpack"
+
+#: Go's ``%v`` writes an exponent from here on, and below ten to the power of the other.
+_LARGE_EXPONENT, _SMALL_EXPONENT = 6, -4
+
+
+def literal_text(literal: Literal) -> str:
+    """Give the word that stands for a literal.
+
+    Raises:
+        SerializationError: for maps, unions, none, structures, structured datasets and errors, which have no such
+            form, and for binary values that are not MessagePack.
+
+    Example:
+        >>> from flyteidl2.core.literals_pb2 import Literal, Primitive, Scalar
+        >>> literal_text(Literal(scalar=Scalar(primitive=Primitive(boolean=True))))
+        'true'
+    """
+    kind = literal.WhichOneof("value")
+    if kind == "scalar":
+        return _scalar_text(literal.scalar)
+    if kind == "collection":
+        return f"[{','.join(literal_text(item) for item in literal.collection.literals)}]"
+    raise SerializationError(f"a literal of kind {kind or 'nothing'} cannot stand in a command; {_INSTEAD}")
+
+
+_INSTEAD = "read it from its file in the input folder"
+
+
+def _scalar_text(scalar: Scalar) -> str:
+    kind = scalar.WhichOneof("value")
+    if kind == "primitive":
+        return _primitive_text(scalar.primitive)
+    if kind == "blob":
+        return str(scalar.blob.uri)
+    if kind == "schema":
+        return str(scalar.schema.uri)
+    if kind == "binary":
+        return _binary_text(scalar.binary)
+    raise SerializationError(f"a value of kind {kind or 'nothing'} cannot stand in a command; {_INSTEAD}")
+
+
+def _primitive_text(primitive: Primitive) -> str:
+    kind = primitive.WhichOneof("value")
+    if kind == "boolean":
+        return "true" if primitive.boolean else "false"
+    if kind == "integer":
+        return str(primitive.integer)
+    if kind == "float_value":
+        return go_float(primitive.float_value)
+    if kind == "string_value":
+        return str(primitive.string_value)
+    if kind == "datetime":
+        return _datetime_text(primitive.datetime)
+    if kind == "duration":
+        return _duration_text(primitive.duration)
+    raise SerializationError(f"an empty value cannot stand in a command; {_INSTEAD}")
+
+
+def _datetime_text(value: Timestamp) -> str:
+    import datetime as dt
+
+    # Only nanoseconds are beyond Python's own type, so they are written by hand.
+    moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=value.seconds)
+    fraction = f".{value.nanos:09d}".rstrip("0") if value.nanos else ""
+    return f"{moment.isoformat()}{fraction}Z"
+
+
+def _duration_text(value: Duration) -> str:
+    parts = [f"{field}:{number}" for field, number in (("seconds", value.seconds), ("nanos", value.nanos)) if number]
+    return " ".join(parts)
+
+
+def _binary_text(binary: Binary) -> str:
+    if binary.tag != _MSGPACK:
+        raise SerializationError(f"a binary value with tag {binary.tag!r} cannot stand in a command; {_INSTEAD}")
+    import msgpack
+
+    try:
+        value = msgpack.unpackb(binary.value, strict_map_key=False)
+    except Exception as e:  # the package raises ValueError, its subclasses and others
+        raise SerializationError(f"a binary value is not MessagePack: {e}; {_INSTEAD}") from e
+    return go_text(value)
+
+
+def go_text(value: Any) -> str:
+    """Give what Go's ``%v`` prints for a value of JSON's kinds, or for bytes.
+
+    Example:
+        >>> go_text({"b": [1, None], "a": 1e7})
+        'map[a:1e+07 b:[1 <nil>]]'
+    """
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return go_float(value)
+    if isinstance(value, Mapping):
+        entries = sorted((go_text(key), go_text(item)) for key, item in value.items())
+        return f"map[{' '.join(f'{key}:{item}' for key, item in entries)}]"
+    if isinstance(value, (list, tuple, bytes, bytearray)):
+        return f"[{' '.join(go_text(item) for item in value)}]"
+    return str(value)
+
+
+def go_float(value: float) -> str:
+    """Give what Go's ``%v`` prints for a float: the shortest digits that give it back.
+
+    Example:
+        >>> go_float(1.0), go_float(1e21), go_float(0.00001), go_float(1234567.0)
+        ('1', '1e+21', '1e-05', '1.234567e+06')
+    """
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    # Python's repr has the same shortest digits; only where the exponent begins is another question.
+    sign, digits, exponent = _decimal(value)
+    if not _SMALL_EXPONENT <= exponent < _LARGE_EXPONENT:
+        tail = f".{digits[1:]}" if len(digits) > 1 else ""
+        return f"{sign}{digits[0]}{tail}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+    if exponent < 0:
+        return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
+    whole = digits[: exponent + 1].ljust(exponent + 1, "0")
+    fraction = digits[exponent + 1 :]
+    return f"{sign}{whole}{'.' + fraction if fraction else ''}"
+
+
+def _decimal(value: float) -> tuple[str, str, int]:
+    """Give sign, significant digits, and the exponent of the first of them."""
+    if value == 0:
+        return ("-" if math.copysign(1, value) < 0 else ""), "0", 0
+    mantissa, _, exponent = f"{abs(value)!r}".partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    fraction = "" if fraction == "0" else fraction
+    raw = whole + fraction
+    digits = raw.lstrip("0")
+    first = len(whole) - 1 - (len(raw) - len(digits)) + int(exponent or 0)
+    return ("-" if value < 0 else ""), digits.rstrip("0") or "0", first

@@ -1,0 +1,475 @@
+"""Container tasks on a real engine: data, resources, users, logs and the ways to fail."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import gc
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flyte_core_container import ContainerTask
+from flyte_core_container.errors import (
+    ContainerFailedError,
+    ContainerLostError,
+    ContainerOOMError,
+    EngineUnavailableError,
+    OutputError,
+    PathInTemplateError,
+)
+from flyte_core_container.local import Engine, use_engine
+from flyte_core_container.local.files import staging_root
+
+import flyte_core
+from flyte_core.errors import ImagePullBackOffError, TaskTimeoutError
+from flyte_core.io import Dir, File
+
+
+def shell(image: str, script: str, **given: Any) -> ContainerTask:
+    return ContainerTask(**{"name": "boxed", "image": image, "command": ["sh", "-c", script], **given})
+
+
+def run(task: ContainerTask, **inputs: Any) -> Any:
+    return asyncio.run(task.execute(**inputs))
+
+
+def containers_of(api: Any, task: str) -> list[Any]:
+    return api.containers(all=True, filters={"label": [f"flyte-core.task={task}"]})
+
+
+@pytest.fixture(params=["bound", "copied"])
+def engine(request: pytest.FixtureRequest, docker_api: Any) -> Any:
+    """The engine, once as one that sees this machine's files and once as a remote one."""
+    with use_engine(Engine(docker_api, sees_files=request.param == "bound")) as engine:
+        yield engine
+
+
+@pytest.fixture(params=["root", "user"])
+def either_image(request: pytest.FixtureRequest) -> str:
+    return request.getfixturevalue("image" if request.param == "root" else "image_as_user")
+
+
+ECHO = """
+set -e
+cd /var/inputs
+cp number share word flag when span /var/outputs
+cat file > /var/outputs/file
+cp -r tree /var/outputs/tree
+"""
+
+
+def test_inputs_of_every_kind_come_back_from_root_and_other_users_bound_or_copied(
+    engine: Any, either_image: str, tmp_path: Path
+) -> None:
+    types = {
+        "number": int,
+        "share": float,
+        "word": str,
+        "flag": bool,
+        "when": dt.datetime,
+        "span": dt.timedelta,
+        "file": File,
+        "tree": Dir,
+    }
+    file, tree = tmp_path / "some.csv", tmp_path / "some-tree"
+    file.write_bytes(b"a,b\r\n\x00\xff")
+    (tree / "deep").mkdir(parents=True)
+    (tree / "deep" / "x").write_text("x")
+    given = {
+        "number": -42,
+        "share": 1e21,
+        "word": " two\nlines é\n",
+        "flag": False,
+        "when": dt.datetime(2024, 2, 3, 4, 5, 6, 7, tzinfo=dt.timezone.utc),
+        "span": dt.timedelta(days=1, microseconds=1),
+        "file": File(path=str(file)),
+        "tree": Dir(path=str(tree)),
+    }
+    got = run(shell(either_image, ECHO, inputs=types, outputs=types), **given)
+    *plain, file_back, tree_back = got
+    assert plain == [value if name != "word" else " two\nlines é" for name, value in given.items()][:-2]
+    assert Path(file_back.path).read_bytes() == file.read_bytes()
+    assert (Path(tree_back.path) / "deep" / "x").read_text() == "x"
+    assert list(staging_root().iterdir()) == []
+
+
+def test_inputs_in_the_command_and_the_metadata_file_agree(image: str) -> None:
+    task = shell(
+        image,
+        "cd /var/outputs; cat /var/inputs/inputs.json > meta; printf %s '{{.inputs.n}} {{.inputs.flag}}' > said",
+        inputs={"n": int, "flag": bool},
+        outputs={"meta": str, "said": str},
+    )
+    assert run(task, n=3, flag=True) == ('{"flag":true,"n":3}', "3 true")
+
+
+def test_an_input_passes_no_shell(image: str) -> None:
+    task = ContainerTask(
+        name="quiet",
+        image=image,
+        command=["sh", "-c", 'printf %s "$1" > /var/outputs/said', "sh", "{{.inputs.word}}"],
+        inputs={"word": str},
+        outputs={"said": str},
+    )
+    assert run(task, word="$(id); `x` 'y' \"z\"") == ("$(id); `x` 'y' \"z\"",)
+
+
+def test_folders_and_format_are_the_tasks_own(image: str) -> None:
+    task = shell(
+        image,
+        "cat /data/in/inputs.yaml > /data/out/meta",
+        inputs={"number": int},
+        outputs={"meta": str},
+        input_data_dir="/data/in",
+        output_data_dir="/data/out",
+        metadata_format="YAML",
+    )
+    assert run(task, number=3) == ("number: 3",)
+
+
+def test_environment_user_and_working_folder_are_the_tasks(image: str) -> None:
+    task = shell(
+        image,
+        "echo $A-$(id -u):$(id -g)-$(pwd) > /var/outputs/said",
+        outputs={"said": str},
+        env_vars={"A": "x y"},
+        user="1000:2000",
+        working_dir="/tmp/made",
+    )
+    assert run(task) == ("x y-1000:2000-/tmp/made",)
+
+
+def test_resources_become_limits(docker_api: Any, image: str) -> None:
+    seen: dict[str, Any] = {}
+
+    class Spy:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(docker_api, name)
+
+        def start(self, container: str) -> None:
+            seen.update(docker_api.inspect_container(container)["HostConfig"])
+            docker_api.start(container)
+
+    resources = flyte_core.Resources(cpu=(0.5, 1), memory="32Mi", shm="8Mi")
+    with use_engine(Engine(Spy())):
+        run(shell(image, "true", resources=resources))
+    assert (seen["NanoCpus"], seen["Memory"], seen["ShmSize"]) == (10**9, 32 * 2**20, 8 * 2**20)
+
+
+def test_more_processors_than_there_are_is_no_limit(image: str) -> None:
+    task = shell(image, "echo 1 > /var/outputs/x", outputs={"x": int}, resources=flyte_core.Resources(cpu=4096))
+    assert run(task) == (1,)
+
+
+def test_a_gpu_that_is_not_there_is_an_error_that_says_so(image: str) -> None:
+    with pytest.raises(ContainerFailedError, match="NVIDIA container toolkit"):
+        run(shell(image, "true", resources=flyte_core.Resources(gpu=1)))
+
+
+def test_the_log_is_printed_line_by_line_with_the_tasks_name(image: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(shell(image, "echo one; echo two >&2; printf three", name="told"))
+    assert sorted(capsys.readouterr().out.splitlines()) == ["[told] one", "[told] three", "[told] two"]
+
+
+def test_the_log_is_printed_while_the_container_runs(image: str, capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> str:
+        task = shell(image, "echo early; exec sleep 60", stop_grace=0)
+        work = asyncio.ensure_future(task.execute())
+        said = ""
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            said += capsys.readouterr().out
+            if said:
+                break
+        work.cancel()
+        await asyncio.wait({work})
+        return said
+
+    assert asyncio.run(main()) == "[boxed] early\n"
+
+
+def test_without_local_logs_nothing_is_printed_and_errors_still_show_the_log(
+    image: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ContainerFailedError, match=r"(?s)exit code 3.*last lines.*    why\n    because"):
+        run(shell(image, "echo why; echo because; exit 3", local_logs=False))
+    assert capsys.readouterr().out == ""
+
+
+def test_a_line_of_a_megabyte_and_binary_garbage_are_shown_and_cut_in_errors(
+    image: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = "head -c 1000000 /dev/zero | tr '\\0' x; echo; printf '\\377\\000\\n'; exit 1"
+    with pytest.raises(ContainerFailedError) as caught:
+        run(shell(image, script))
+    printed = capsys.readouterr().out
+    assert len(printed) > 1_000_000
+    assert printed.count("\n") == 2
+    assert len(str(caught.value)) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "said"),
+    [
+        ("exit 3", 3, "exit code 3"),
+        ("nosuchprogram", 127, "command was not found"),
+        ("echo x > /f; /f", 126, "may not be executed"),
+        ("sleep 9 & kill -9 $!; wait $!", 137, "SIGKILL"),
+        ("exit 255", 255, "printed nothing"),
+    ],
+)
+def test_an_exit_code_is_an_error_that_says_what_it_means(image: str, script: str, code: int, said: str) -> None:
+    with pytest.raises(ContainerFailedError, match=said) as caught:
+        run(shell(image, script))
+    assert caught.value.exit_code == code
+
+
+def test_a_failed_container_fails_its_run_with_the_same_error(image: str) -> None:
+    with pytest.raises(ContainerFailedError, match="exit code 3"):
+        flyte_core.run(shell(image, "exit 3"))
+
+
+def test_an_attempt_is_a_container_of_its_own(image: str, tmp_path: Path) -> None:
+    marker = File(path=str(tmp_path / "marker"))
+    Path(marker.path).write_text("")
+    task = shell(image, "exit 1", name="thrice", retries=2)
+    from flyte_core.runtime import with_runcontext
+
+    told: list[str] = []
+    with pytest.raises(ContainerFailedError):
+        with_runcontext(on_event=lambda event: told.append(event.kind)).run(task)
+    assert told.count("retrying") == 2
+
+
+def test_too_much_memory_is_an_error_of_its_own(image: str) -> None:
+    with pytest.raises(ContainerOOMError, match=r"(?s)OOM.*16,777,216 bytes.*resources\.memory.*    begun"):
+        run(shell(image, "echo begun; tail /dev/zero", resources=flyte_core.Resources(memory="16Mi")))
+
+
+def test_a_program_that_is_not_there_is_an_error_naming_it(image: str) -> None:
+    with pytest.raises(ContainerFailedError, match="no program 'nosuch'"):
+        run(ContainerTask(name="none", image=image, command=["nosuch"]))
+
+
+def test_an_image_that_cannot_be_had_is_an_error_that_says_what_to_do(docker_api: Any) -> None:
+    task = ContainerTask(name="none", image="localhost:1/nosuch:1", command=["true"])
+    with pytest.raises(ImagePullBackOffError, match=r"localhost:1/nosuch:1.*docker login"):
+        run(task)
+    with pytest.raises(ImagePullBackOffError, match="No such image"):
+        run(task.override(pull_policy="never"))
+    with pytest.raises(ImagePullBackOffError):
+        run(ContainerTask(name="none", image="localhost:1/busybox:1", command=["true"], pull_policy="always"))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_no_engine_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("docker")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    with pytest.raises(EngineUnavailableError, match=r"none\.sock.*DOCKER_HOST"):
+        run(ContainerTask(name="none", image="busybox:1", command=["true"]))
+    # The package docker leaves the socket that it could not connect to the collector.
+    gc.collect()
+
+
+@pytest.mark.parametrize("timeout", [1, dt.timedelta(seconds=0.5)])
+def test_a_timeout_stops_the_container_and_shows_its_log(docker_api: Any, image: str, timeout: Any) -> None:
+    task = shell(image, "echo begun; exec sleep 60", name="slow", timeout=timeout, stop_grace=0)
+    began = time.monotonic()
+    with pytest.raises(TaskTimeoutError, match=r"(?s)timeout of .*    begun"):
+        flyte_core.run(task)
+    assert time.monotonic() - began < 20
+    assert containers_of(docker_api, "slow") == []
+
+
+def test_a_container_that_ignores_sigterm_is_killed_after_its_grace(docker_api: Any, image: str) -> None:
+    task = shell(image, "trap '' TERM; echo begun; while :; do sleep 1; done", name="deaf", timeout=1, stop_grace=1)
+    with pytest.raises(TaskTimeoutError):
+        run(task)
+    assert containers_of(docker_api, "deaf") == []
+
+
+def test_a_container_may_use_its_grace_to_end_well(image: str, capsys: pytest.CaptureFixture[str]) -> None:
+    script = "trap 'echo tidied; exit 0' TERM; echo begun; while :; do sleep 0.1; done"
+    with pytest.raises(TaskTimeoutError, match="tidied"):
+        run(shell(image, script, timeout=1, stop_grace=10))
+
+
+def test_cancelling_stops_and_removes_the_container(docker_api: Any, image: str) -> None:
+    async def main() -> None:
+        work = asyncio.ensure_future(shell(image, "exec sleep 60", name="cut", stop_grace=0).execute())
+        while not any(found["State"] == "running" for found in containers_of(docker_api, "cut")):
+            await asyncio.sleep(0.05)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    asyncio.run(main())
+    assert containers_of(docker_api, "cut") == []
+    assert list(staging_root().iterdir()) == []
+
+
+def test_cancelling_twice_does_not_wait_for_the_grace(docker_api: Any, image: str) -> None:
+    async def main() -> float:
+        work = asyncio.ensure_future(shell(image, "exec sleep 60", name="cut-twice", stop_grace=300).execute())
+        while not any(found["State"] == "running" for found in containers_of(docker_api, "cut-twice")):
+            await asyncio.sleep(0.05)
+        began = time.monotonic()
+        work.cancel()
+        await asyncio.sleep(0.5)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        return time.monotonic() - began
+
+    assert asyncio.run(main()) < 60
+    assert containers_of(docker_api, "cut-twice") == []
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.01, 0.05, 0.1, 0.2, 0.4])
+def test_cancelling_at_any_moment_leaves_nothing(docker_api: Any, image: str, moment: float) -> None:
+    name = f"cut-at-{moment}"
+
+    async def main() -> None:
+        work = asyncio.ensure_future(
+            shell(image, "exec sleep 60", name=name, stop_grace=0, inputs={"x": int}, outputs={"y": int}).execute(x=1)
+        )
+        await asyncio.sleep(moment)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    asyncio.run(main())
+    assert containers_of(docker_api, name) == []
+
+
+def test_a_missing_output_is_an_error_with_the_log(image: str) -> None:
+    with pytest.raises(OutputError, match=r"(?s)exit code 0.*y.*    forgot"):
+        run(shell(image, "echo forgot", outputs={"y": int}))
+
+
+@pytest.mark.parametrize(
+    ("script", "python_type"),
+    [
+        ("printf abc > /var/outputs/y", int),
+        ("printf '1_000' > /var/outputs/y", int),
+        ("printf yes > /var/outputs/y", bool),
+        ("printf '\\377\\376' > /var/outputs/y", str),
+        ("mkdir /var/outputs/y", int),
+        ("ln -s /etc/hostname /var/outputs/y", str),
+        ("ln -s /etc/hostname /var/outputs/y", File),
+        ("ln -s /etc /var/outputs/y", Dir),
+    ],
+)
+def test_an_output_that_is_not_of_its_type_is_an_error(engine: Any, image: str, script: str, python_type: type) -> None:
+    with pytest.raises(OutputError, match="y"):
+        run(shell(image, script, outputs={"y": python_type}))
+
+
+def test_texts_come_back_whole(engine: Any, image: str) -> None:
+    script = "printf 'a\\r\\nb\\r\\n' > /var/outputs/lines; head -c 1048576 /dev/zero | tr '\\0' x > /var/outputs/long"
+    lines, long = run(shell(image, script, outputs={"lines": str, "long": str}))
+    assert lines == "a\r\nb\r"
+    assert long == "x" * 2**20
+
+
+def test_the_references_texts_are_taken_with_a_warning(image: str) -> None:
+    script = "cd /var/outputs; echo 2024-02-03T04:05:06 > when; echo '1 day, 2:03:04' > span"
+    with pytest.warns(UserWarning, match="refused on a cluster"):
+        got = run(shell(image, script, outputs={"when": dt.datetime, "span": dt.timedelta}))
+    assert got == (dt.datetime(2024, 2, 3, 4, 5, 6), dt.timedelta(days=1, hours=2, minutes=3, seconds=4))
+
+
+@pytest.mark.filterwarnings("ignore:.*refused on a cluster")
+def test_in_a_run_a_datetime_without_offset_is_utc(image: str) -> None:
+    task = shell(image, "echo 2024-02-03T04:05:06 > /var/outputs/when", outputs={"when": dt.datetime})
+    assert flyte_core.run(task).outputs() == dt.datetime(2024, 2, 3, 4, 5, 6, tzinfo=dt.timezone.utc)
+
+
+def test_a_file_of_this_machine_does_not_stand_in_the_command(image: str, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("")
+    task = shell(image, "cat {{.inputs.f}}", inputs={"f": File})
+    with pytest.raises(PathInTemplateError, match="/var/inputs/f"):
+        run(task, f=File(path=str(tmp_path / "f")))
+
+
+def test_other_tokens_mean_the_containers_own_folders(image: str) -> None:
+    script = "cp {{.inputPrefix}}/x {{.outputPrefix}}/y; test -f {{.input}}"
+    assert run(shell(image, script, inputs={"x": int}, outputs={"y": int}), x=3) == (3,)
+
+
+def test_a_removed_container_is_an_error_that_says_so(docker_api: Any, image: str) -> None:
+    async def main() -> None:
+        work = asyncio.ensure_future(shell(image, "exec sleep 60", name="robbed").execute())
+        while not any(found["State"] == "running" for found in containers_of(docker_api, "robbed")):
+            await asyncio.sleep(0.05)
+        for found in containers_of(docker_api, "robbed"):
+            docker_api.remove_container(found["Id"], force=True)
+        await work
+
+    with pytest.raises((ContainerLostError, ContainerFailedError), match=r"removed|exit code 137"):
+        asyncio.run(main())
+
+
+def test_a_container_killed_from_outside_is_an_error_with_its_code(docker_api: Any, image: str) -> None:
+    async def main() -> None:
+        work = asyncio.ensure_future(shell(image, "echo begun; exec sleep 60", name="killed").execute())
+        while not any(found["State"] == "running" for found in containers_of(docker_api, "killed")):
+            await asyncio.sleep(0.05)
+        docker_api.kill(containers_of(docker_api, "killed")[0]["Id"])
+        await work
+
+    with pytest.raises(ContainerFailedError, match=r"(?s)exit code 137 \(signal SIGKILL\).*begun"):
+        asyncio.run(main())
+
+
+def test_many_containers_run_beside_each_other(image: str) -> None:
+    task = shell(
+        image, "sleep 1; echo {{.inputs.n}} > /var/outputs/n", inputs={"n": int}, outputs={"n": int}, local_logs=False
+    )
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(task.execute(n=n) for n in range(12)))
+
+    assert asyncio.run(main()) == [(n,) for n in range(12)]
+
+
+def test_a_container_carries_its_run_and_its_owner(docker_api: Any, image: str) -> None:
+    seen: dict[str, str] = {}
+
+    class Spy:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(docker_api, name)
+
+        def start(self, container: str) -> None:
+            seen.update(docker_api.inspect_container(container)["Config"]["Labels"])
+            docker_api.start(container)
+
+    from flyte_core.runtime import with_runcontext
+
+    with use_engine(Engine(Spy())):
+        with_runcontext(name="r1").run(shell(image, "true", name="flows.labelled"))
+    assert seen["flyte-core.owner.pid"] == str(os.getpid())
+    assert re.fullmatch(r"[0-9a-f-]+:\d+", seen["flyte-core.owner.start"])
+    assert (seen["flyte-core.task"], seen["flyte-core.run"], seen["flyte-core.action"]) == (
+        "flows.labelled",
+        "r1",
+        "a0",
+    )
+
+
+def test_a_file_with_a_close_umask_can_be_read_by_other_users(image_as_user: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("told")
+    file.chmod(0o600)
+    before = os.umask(0o077)
+    try:
+        task = shell(
+            image_as_user, "cat /var/inputs/f > /var/outputs/t", inputs={"f": File, "x": int}, outputs={"t": str}
+        )
+        assert run(task, f=File(path=str(file)), x=1) == ("told",)
+    finally:
+        os.umask(before)
