@@ -75,7 +75,7 @@ def test_a_file_uri_is_read_like_a_path(tmp_path):
     assert codec_for(Any).decode(literal) == 5
 
 
-@pytest.mark.parametrize("uri", ["/no/such/file", "s3://bucket/x"])
+@pytest.mark.parametrize("uri", ["/no/such/file", "memory://no/such/file", "no-such://bucket/x"])
 def test_a_pickle_that_cannot_be_read_is_named(uri):
     literal = Literal()
     literal.scalar.blob.uri = uri
