@@ -10,9 +10,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flyte_core import storage
-from flyte_core.errors import FlyteCoreError, UnsupportedStorageError
+from flyte_core.errors import FlyteCoreError, StorageError, UnsafePathError, UnsupportedStorageError
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,9 @@ def test_joined_parts_are_below_the_base(base: str | Path, parts: tuple[str, ...
     "operation", [storage.local_path, storage.make_parents, lambda url: storage.atomic_write(url, b"")]
 )
 def test_a_remote_url_is_refused_by_its_name(operation: object) -> None:
-    with pytest.raises(UnsupportedStorageError, match=r"cannot open locally s3://bucket/a: it leads out of this machine") as caught:
+    with pytest.raises(
+        UnsupportedStorageError, match=r"cannot open locally s3://bucket/a: it leads out of this machine"
+    ) as caught:
         operation("s3://bucket/a")  # type: ignore[operator]
     assert isinstance(caught.value, FlyteCoreError)
 
@@ -147,3 +151,82 @@ def test_a_name_as_long_as_the_file_system_allows_can_be_written(tmp_path: Path)
     file = tmp_path / ("x" * 255)
     storage.atomic_write(file, b"a")
     assert file.read_bytes() == b"a"
+
+
+@pytest.mark.parametrize("name", ["a", "a/b.c", "a b/c#?%", "a//b", "./a", "ä", "a:b", "a\\b", "...", "..a", "-"])
+def test_a_relative_name_stays_below_the_folder(tmp_path: Path, name: str) -> None:
+    joined = storage.safe_join(tmp_path, name)
+    assert joined.relative_to(tmp_path).parts == tuple(part for part in name.split("/") if part not in ("", "."))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "/", "..", "/a", "a/../b", "../a", "a/..", "\\a", "..\\a", "a\\..\\b", "C:\\a", "c:/a", "c:", "a\0"],
+)
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UnsafePathError) as caught:
+        storage.safe_join(tmp_path, name)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_links_of_the_folder_are_followed_inside_only(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "real").mkdir(parents=True)
+    (folder / "inside").symlink_to("real")
+    (folder / "outside").symlink_to(tmp_path)
+    (tmp_path / "link").symlink_to(folder)
+    assert storage.safe_join(folder, "inside/a") == folder / "inside" / "a"
+    assert storage.safe_join(tmp_path / "link", "a") == tmp_path / "link" / "a"
+    for name in ("outside/a", "outside", "inside/../../a"):
+        with pytest.raises(UnsafePathError):
+            storage.safe_join(folder, name)
+
+
+@given(name=st.text(alphabet=st.sampled_from("ab./\\:C\0 ä"), max_size=12))
+def test_whatever_the_name_the_path_is_below_the_folder(name: str) -> None:
+    try:
+        joined = storage.safe_join("/data/folder", name)
+    except UnsafePathError:
+        return
+    assert os.path.normpath(joined).startswith("/data/folder/")
+
+
+def test_the_name_of_a_file_appears_when_its_block_ends_well(tmp_path: Path) -> None:
+    with storage.atomic_file(tmp_path / "a") as file:
+        file.write(b"content")
+        assert not (tmp_path / "a").exists()
+    assert (tmp_path / "a").read_bytes() == b"content"
+
+    def fail() -> None:
+        with storage.atomic_file(tmp_path / "a") as file:
+            file.write(b"other")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
+    with pytest.raises(StorageError, match="it exists already"), storage.atomic_file(tmp_path / "a", exclusive=True):
+        pass
+    assert (tmp_path / "a").read_bytes() == b"content"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("file:///a%20b", "/a b"),
+        ("FILE:///a", "/a"),
+        ("file://localhost/a", "/a"),
+        ("file:///a%", "/a%"),
+        ("file:///a#b?c", "/a#b?c"),
+        ("/a%20b", "/a%20b"),
+        ("a/b", "a/b"),
+    ],
+)
+def test_the_escapes_of_a_url_are_decoded_and_those_of_a_path_are_not(url: str, path: str) -> None:
+    assert storage.local_path(url) == Path(path)
+
+
+@given(name=st.text(min_size=1).filter(lambda name: "\0" not in name and "\ud800" not in name))
+def test_the_url_of_a_path_leads_to_it(name: str) -> None:
+    path = Path("/data") / name.encode("utf-8", "ignore").decode()
+    assert storage.local_path(path.as_uri()) == path
