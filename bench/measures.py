@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from runs import Case, Runs
 
-__all__ = ["MEASURES", "OURS", "REFERENCE", "Measure", "Outcome"]
+__all__ = ["MEASURES", "OURS", "REFERENCE", "TOOLS", "Measure", "Outcome"]
 
 OURS = "flyte_core"
 REFERENCE = "flyte"
+#: What a case compares with that is no SDK: the shell's tools, obstore, pandas.
+TOOLS = "tools"
 
 _BOTH = (OURS, REFERENCE)
 _MILLISECOND = 1e-3
+_MEBIBYTE = 2**20
 
 Value = Callable[[Runs], float]
 
@@ -95,9 +98,21 @@ def _round_trip(name: str) -> tuple[Value, Value]:
     return _median("round_trip", "type", name, OURS), _median("round_trip", "type", name, REFERENCE)
 
 
+def _beside_tools(script: str, part: str) -> tuple[Value, Value]:
+    case = Case(script, "part", part, (OURS, TOOLS), is_long=True)
+    return lambda runs: runs.median(case, OURS), lambda runs: runs.median(case, TOOLS)
+
+
+def _memory_beyond(program: str, start: str) -> Value:
+    whole, empty = (Case("process", "program", name, (OURS,), is_long=True) for name in (program, start))
+    return lambda runs: runs.memory(whole, OURS) - runs.memory(empty, OURS)
+
+
 def _look_up(state: str) -> Value:
     return _median("lookup", "state", state, OURS, (OURS,))
 
+
+_FILE_MEMORY = _memory_beyond("file_round_trip", "file_start")
 
 MEASURES = (
     Measure("import the package, less the interpreter", *_beyond_the_interpreter("import_package"), 0.35),
@@ -117,4 +132,10 @@ MEASURES = (
     Measure("to a literal and back: dict of 1,000 str", *_round_trip("dict"), 0.5),
     Measure("to a literal and back: nested dataclass of 30 fields", *_round_trip("dataclass"), 0.5),
     Measure("to a literal and back: pydantic model of 30 fields", *_round_trip("pydantic"), 0.5),
+    Measure("File of 1 GB, there and back, beside cp and sync", *_beside_tools("files", "copy"), 1.2),
+    Measure("File of 1 GB, hashed, beside cp, sync, sha256sum", *_beside_tools("files", "copy-and-hash"), 1.1),
+    Measure("File of 1 GB, hash alone, beside sha256sum", *_beside_tools("files", "hash"), 1.1),
+    Measure("File of 1 GB, memory beyond the start", _FILE_MEMORY, None, 200 * _MEBIBYTE, "B"),
+    Measure("500 MB to an S3 server and back, beside obstore", *_beside_tools("s3", "round-trip"), 1.1),
+    Measure("pandas frame of 2,000,000 rows, beside Parquet", *_beside_tools("frames", "round-trip"), 1.1),
 )

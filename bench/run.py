@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from measures import MEASURES, OURS, REFERENCE, Outcome
+from measures import MEASURES, OURS, REFERENCE, TOOLS, Outcome
 from reference import REQUIREMENTS, install
 from rich.console import Console
 from rich.table import Table
@@ -34,7 +34,8 @@ def main() -> int:
     console = Console()
     with console.status("installing the reference") as status:
         reference = args.reference or install(here / "reference")
-        runs = Runs({OURS: sys.executable, REFERENCE: reference}, args.rounds, lambda what: status.update(what))
+        pythons = {OURS: sys.executable, TOOLS: sys.executable, REFERENCE: reference}
+        runs = Runs(pythons, args.rounds, lambda what: status.update(what))
         outcomes = [measure.outcome(runs) for measure in MEASURES if args.only in measure.name]
     console.print(_table(outcomes))
     args.json.write_text(json.dumps(_document(outcomes, runs), indent=1) + "\n", encoding="utf-8")
@@ -46,7 +47,7 @@ def main() -> int:
 def _table(outcomes: list[Outcome]) -> Table:
     table = Table(title=f"flyte_core and {REQUIREMENTS[0]}, Python {platform.python_version()}")
     table.add_column("measure")
-    for column in ("ours", "reference", "ratio", "budget", ""):
+    for column in ("ours", "other", "ratio", "budget", ""):
         table.add_column(column, justify="right", no_wrap=True)
     for outcome in outcomes:
         unit, ratio = outcome.measure.unit, outcome.ratio
@@ -64,6 +65,8 @@ def _table(outcomes: list[Outcome]) -> Table:
 def _shown(value: float, unit: str) -> str:
     if unit == "B":
         return f"{value / 2**20:.1f} MiB"
+    if value >= 1:
+        return f"{value:.2f} s"
     return f"{value * 1e3:.1f} ms" if value >= 1e-3 else f"{value * 1e6:.0f} µs"
 
 

@@ -14,6 +14,8 @@ import pyperf
 
 __all__ = ["Case", "Runs"]
 
+_MANY = ["--processes=2", "--warmups=1", "--values=3"]
+_FEW = ["--processes=1", "--warmups=0", "--values=2"]
 _CASES = Path(__file__).resolve().parent / "cases"
 
 
@@ -25,13 +27,15 @@ class Case:
         script: its name.
         option: the option that says what to measure.
         value: the option's value.
-        sdks: the SDKs that it is measured for, in turns.
+        sdks: the SDKs that it is measured for, in turns; `TOOLS` for what else there is beside us.
+        is_long: whether one value takes seconds, so that a round is one process with two values.
     """
 
     script: str
     option: str
     value: str
     sdks: tuple[str, ...]
+    is_long: bool = False
 
 
 class Runs:
@@ -86,7 +90,8 @@ class Runs:
             output = Path(folder) / "result.json"
             command = [self._pythons[sdk], str(_CASES / f"{case.script}.py"), f"--sdk={sdk}"]
             command += [f"--{case.option}={case.value}", f"--output={output}"]
-            command += ["--processes=2", "--values=3", "--warmups=1", "--loops=1", "--quiet"]
+            command += _FEW if case.is_long else _MANY
+            command += ["--loops=1", "--quiet"]
             # A home of its own: neither SDK finds settings or caches of another run.
             env = {**os.environ, "HOME": folder, "TMPDIR": folder}
             done = subprocess.run(command, cwd=folder, env=env, check=False, capture_output=True, text=True)
