@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Dir"]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class Dir(Place[T]):
+class Dir(Place[T_co]):
     """A reference to a folder of files, local or remote.
 
     Each method that reads or writes is a coroutine, and has a twin ending in ``_sync`` for plain functions. The type
@@ -164,7 +164,7 @@ class Dir(Place[T]):
 
     async def walk(
         self, recursive: bool = True, max_depth: int | None = None, file_pattern: str = "*"
-    ) -> AsyncIterator[File[T]]:
+    ) -> AsyncIterator[File[T_co]]:
         """Give the files in the folder, in the order of their names below it.
 
         Args:
@@ -196,7 +196,7 @@ class Dir(Place[T]):
 
     def walk_sync(
         self, recursive: bool = True, file_pattern: str = "*", max_depth: int | None = None
-    ) -> Iterator[File[T]]:
+    ) -> Iterator[File[T_co]]:
         """Do what `walk` does in a plain function; mind the other order of its arguments.
 
         Example:
@@ -211,7 +211,7 @@ class Dir(Place[T]):
             if fits(found.url):
                 yield File(path=found.url, format=self.format)
 
-    async def list_files(self) -> list[File[T]]:
+    async def list_files(self) -> list[File[T_co]]:
         """Give the files in the folder itself, without folders below.
 
         Raises:
@@ -224,7 +224,7 @@ class Dir(Place[T]):
         """
         return [file async for file in self.walk(recursive=False)]
 
-    def list_files_sync(self) -> list[File[T]]:
+    def list_files_sync(self) -> list[File[T_co]]:
         """Do what `list_files` does in a plain function.
 
         Example:
@@ -234,7 +234,7 @@ class Dir(Place[T]):
         """
         return list(self.walk_sync(recursive=False))
 
-    async def get_file(self, file_name: str) -> File[T] | None:
+    async def get_file(self, file_name: str) -> File[T_co] | None:
         """Give one file by its name below the folder.
 
         Args:
@@ -254,7 +254,7 @@ class Dir(Place[T]):
         file = self._file(file_name)
         return file if await file.exists() else None
 
-    def get_file_sync(self, file_name: str) -> File[T] | None:
+    def get_file_sync(self, file_name: str) -> File[T_co] | None:
         """Do what `get_file` does in a plain function.
 
         Example:
@@ -265,7 +265,7 @@ class Dir(Place[T]):
         file = self._file(file_name)
         return file if file.exists_sync() else None
 
-    def _file(self, name: str) -> File[T]:
+    def _file(self, name: str) -> File[T_co]:
         return File(path=storage.join(self.path, relative_name(self.path, name, "open")), format=self.format)
 
     # ---- as a whole --------------------------------------------------------------------------------

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["File"]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class File(Place[T]):
+class File(Place[T_co]):
     """A reference to one file, local or remote.
 
     Each method that reads or writes is a coroutine, and has a twin ending in ``_sync`` for plain functions. The type

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Place", "relative_name"]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 #: Class methods that make new data, which then has the format of the type's parameter.
 _MAKERS = ("new_remote", "from_local", "from_local_sync")
@@ -50,7 +50,7 @@ def _shown(path: str) -> str:
 
 # With slots, pickles of subclasses that have further attributes would need functions of their own.
 @attrs.frozen(kw_only=True, slots=False)
-class Place(Reference, Generic[T]):
+class Place(Reference, Generic[T_co]):
     """A reference to a path or URL; use `File` or `Dir`.
 
     Args:
