@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from flyteidl2.core.interface_pb2 import VariableMap
 
     from flyte_core_container.copilot.control import Control
+    from flyte_core_container.copilot.operations import Download, Upload
 
 __all__ = ["copilot"]
 
@@ -22,6 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _ERROR_NAME = "error.pb"
 _SECOND = 1_000_000_000
 _TIMEOUT = "1h"
+_SHOWN = 10_000
 
 
 class _Copilot(click.Group):
@@ -169,7 +172,7 @@ def download(ctx: click.Context, /, err_output_name: str | None, timeout: float,
         mode=flags["download_mode"],
         error_name=_error_name(ctx, err_output_name),
     )
-    _run(timeout, job.run, signal.SIGTERM, signal.SIGINT)
+    _run(timeout, job, job.run, signal.SIGTERM, signal.SIGINT)
 
 
 @copilot.command()
@@ -178,7 +181,7 @@ def download(ctx: click.Context, /, err_output_name: str | None, timeout: float,
 def upload(ctx: click.Context, /, err_output_name: str | None, timeout: float, **flags: Any) -> None:
     """Bring the outputs of a task out of a folder."""
     job = _upload(flags, _error_name(ctx, err_output_name))
-    _run(timeout, job.run, signal.SIGTERM, signal.SIGINT)
+    _run(timeout, job, job.run, signal.SIGTERM, signal.SIGINT)
 
 
 @copilot.command()
@@ -192,10 +195,10 @@ def sidecar(ctx: click.Context, /, err_output_name: str | None, timeout: float, 
     job = _upload(flags, _error_name(ctx, err_output_name))
     wait = None if flags["start_watcher_type"] == "noop" else wait_for_sigterm
     # A second SIGTERM stays blocked: the upload has its deadline, and outputs are worth it.
-    _run(timeout, lambda control: job.run(control, wait), signal.SIGINT)
+    _run(timeout, job, lambda control: job.run(control, wait), signal.SIGINT)
 
 
-def _upload(flags: dict[str, Any], error_name: str) -> Any:
+def _upload(flags: dict[str, Any], error_name: str) -> Upload:
     from flyte_core_container.copilot.operations import Upload
 
     return Upload(
@@ -225,18 +228,38 @@ def _outputs_of(interface: str | None) -> VariableMap | None:
         ) from error
 
 
-def _run(timeout: float, work: Callable[[Control], None], *signals: signal.Signals) -> None:
+def _run(timeout: float, job: Download | Upload, work: Callable[[Control], None], *signals: signal.Signals) -> None:
     """Do the work; failures end the command with status 1, signals with 128 and their number."""
     from flyte_core.errors import FlyteCoreError
     from flyte_core_container.copilot.control import Control
-    from flyte_core_container.copilot.termination import cancelled_by_signals
+    from flyte_core_container.copilot.termination import cancelled_by_signals, ended_in_time
 
     control = Control(timeout)
     with cancelled_by_signals(control, *signals) as seen:
+
+        def failed(error: Exception) -> _Failed:
+            return _Failed(_shortened(str(error)), 128 + seen[0] if seen else 1)
+
+        def give_up() -> None:
+            try:
+                control.check()
+            except FlyteCoreError as error:
+                job.report(error)
+                failure = failed(error)
+                failure.show()
+                os._exit(failure.exit_code)
+
         try:
-            work(control)
+            with ended_in_time(control, give_up):
+                work(control)
         except (FlyteCoreError, OSError) as error:
-            raise _Failed(str(error), 128 + seen[0] if seen else 1) from error
+            raise failed(error) from error
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _SHOWN:
+        return text
+    return f"{text[:_SHOWN]}... ({len(text)} characters; the error document has them all)"
 
 
 class _Failed(click.ClickException):

@@ -26,6 +26,7 @@ class Control:
         self._timeout = timeout if timeout is not None and timeout > 0 else None
         self._end: float | None = None
         self._reason: str | None = None
+        self._cancelled_at: float | None = None
         self._listener: Callable[[], object] | None = None
         self.start()
 
@@ -38,10 +39,17 @@ class Control:
         """Seconds that are left, at least zero; ``None`` without a limit."""
         return None if self._end is None else max(0.0, self._end - time.monotonic())
 
+    @property
+    def overdue(self) -> float:
+        """Seconds since the work should have ended; zero while it may go on."""
+        ends = [end for end in (self._end, self._cancelled_at) if end is not None]
+        return max(0.0, time.monotonic() - min(ends)) if ends else 0.0
+
     def cancel(self, reason: str) -> None:
         """Ask the work to end; the first reason counts. May be called from any thread and from a signal's handler."""
         with self._lock:
-            self._reason = self._reason or reason
+            if self._reason is None:
+                self._reason, self._cancelled_at = reason, time.monotonic()
             if self._listener is not None:
                 self._listener()
 

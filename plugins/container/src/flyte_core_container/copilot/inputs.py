@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from flyte_core.errors import FlyteCoreError, InvalidValueError
+from flyte_core.errors import FlyteCoreError, InvalidValueError, without_secrets
 from flyte_core_container.copilot import gojson
 from flyte_core_container.copilot.control import Control, in_thread
 from flyte_core_container.copilot.errors import CopilotError, CopilotVariableError, GrammarError
@@ -258,7 +258,9 @@ class InputWriter:
         except OSError as error:
             raise CopilotVariableError(place.label, "", f"its offloaded literal cannot be read: {error}") from error
         except DecodeError as error:
-            raise CopilotVariableError(place.label, "", f"there is no literal at {uri}: {error}") from error
+            raise CopilotVariableError(
+                place.label, "", f"there is no literal at {without_secrets(uri)}: {error}"
+            ) from error
         return self._visit(inner, attrs.evolve(place, depth=place.depth + 1))
 
     def _scalar(self, scalar: Scalar, place: _Place, *, wrapped: bool = False) -> tuple[Json, Scalar]:
@@ -337,7 +339,9 @@ class InputWriter:
         name = last_part(uri)
         fault = fault_of_variable(name)
         if fault is not None:
-            raise CopilotVariableError(place.label, "", f"the last part of {uri} is no name for a file")
+            raise CopilotVariableError(
+                place.label, "", f"the last part of {without_secrets(uri)} is no name for a file"
+            )
         if place.names is None or place.index is None:
             self._folder(place)
             return f"{place.name}/{name}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from flyte_core.errors import FlyteCoreError
+from flyte_core.errors import FlyteCoreError, without_secrets
 from flyte_core_container.copilot.control import Control, in_thread
 from flyte_core_container.copilot.errors import CopilotError, ReportedError
 from flyte_core_container.copilot.files import read_file
@@ -60,8 +60,12 @@ class Download:
         try:
             self._run(control)
         except (FlyteCoreError, OSError) as error:
-            _report(error, "InputDownloadFailed", self.to_output_prefix, self.error_name)
+            self.report(error)
             raise
+
+    def report(self, error: Exception) -> None:
+        """Write the error document; that this fails too is only logged, for the first error counts."""
+        _report(error, "InputDownloadFailed", self.to_output_prefix, self.error_name)
 
     def _run(self, control: Control) -> None:
         from flyteidl2.core.literals_pb2 import LiteralMap
@@ -73,7 +77,8 @@ class Download:
         try:
             literals = LiteralMap.FromString(read_all(self.from_remote, control)).literals
         except DecodeError as error:
-            raise CopilotError("download", [f"there is no LiteralMap at {self.from_remote}: {error}"]) from error
+            url = without_secrets(self.from_remote)
+            raise CopilotError("download", [f"there is no LiteralMap at {url}: {error}"]) from error
         writer.write(literals)
 
 
@@ -116,8 +121,12 @@ class Upload:
                 control.start()
             self._run(control)
         except (FlyteCoreError, OSError) as error:
-            _report(error, "OutputUploadFailed", self.to_output_prefix, self.error_name)
+            self.report(error)
             raise
+
+    def report(self, error: Exception) -> None:
+        """Write the error document; that this fails too is only logged, for the first error counts."""
+        _report(error, "OutputUploadFailed", self.to_output_prefix, self.error_name)
 
     def _run(self, control: Control) -> None:
         from flyteidl2.core.interface_pb2 import VariableMap
@@ -147,18 +156,14 @@ class Upload:
 
 
 def _report(error: Exception, code: str, prefix: str | None, name: str) -> None:
-    """Write the error document; that this fails too is said in the log, and the first error counts."""
     if prefix is None:
         return
     from flyteidl2.core.execution_pb2 import ContainerError, ErrorDocument
 
     from flyte_core._logging import logger
-    from flyte_core.errors import without_secrets
     from flyte_core.storage import join
 
-    document = ErrorDocument(
-        error=ContainerError(code=code, message=without_secrets(str(error)), kind=ContainerError.RECOVERABLE)
-    )
+    document = ErrorDocument(error=ContainerError(code=code, message=str(error), kind=ContainerError.RECOVERABLE))
     url = join(prefix, name)
     try:
         write_all(url, document.SerializeToString(), Control(_REPORT_TIMEOUT))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flyte_core_container.copilot.control import Control
 
-__all__ = ["cancelled_by_signals", "hold_sigterm", "wait_for_sigterm"]
+__all__ = ["cancelled_by_signals", "ended_in_time", "hold_sigterm", "wait_for_sigterm"]
 
 _POLL = 1.0  # seconds after which a cancellation is looked for
+_GRACE = 3.0  # seconds that work may take to end when it is told to
 
 
 def hold_sigterm() -> None:
@@ -60,3 +61,30 @@ def cancelled_by_signals(control: Control, *signals: signal.Signals) -> Iterator
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def ended_in_time(control: Control, give_up: Callable[[], None]) -> Iterator[None]:
+    """Have a function called when the work that this surrounds does not end soon after it is to end.
+
+    Threads that wait for a silent server cannot be stopped; only the end of the process ends them.
+
+    Args:
+        control: of the work.
+        give_up: called in another thread; it should end the process.
+    """
+    import threading
+
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_POLL):
+            if control.overdue > _GRACE:
+                give_up()
+                return
+
+    threading.Thread(target=watch, name="copilot-watch", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import attrs
 
-from flyte_core.errors import FlyteCoreError, StorageError, StorageNotFoundError
+from flyte_core.errors import FlyteCoreError, StorageError, StorageNotFoundError, without_secrets
 from flyte_core_container.copilot.control import Control, run_controlled
 from flyte_core_container.copilot.errors import CopilotVariableError
 
@@ -63,7 +63,9 @@ class Fetch:
         # With the slash, so that "data" is not the beginning of "data2".
         async for _found in storage.iter_files(self.url.rstrip("/") + "/"):
             return
-        raise CopilotVariableError(self.variable, str(self.path), f"there is no object below {self.url}")
+        raise CopilotVariableError(
+            self.variable, str(self.path), f"there is no object below {without_secrets(self.url)}"
+        )
 
 
 @attrs.frozen(kw_only=True)
