@@ -15,7 +15,7 @@ from flyte_core.types.codec import AsyncCodec, Codec
 from flyte_core.types.mismatch import ValueMismatchError, describe, shown
 from flyte_core.types.simple import CodecTransformer
 
-__all__ = ["INLINE_LIMIT", "PICKLE", "FlytePickle", "aread_file", "read_file"]
+__all__ = ["INLINE_LIMIT", "PICKLE", "FlytePickle", "aread_file", "dumps", "loads", "read_file"]
 
 T = TypeVar("T")
 
@@ -24,7 +24,12 @@ INLINE_LIMIT = 10 * 1024
 """Values whose ``sys.getsizeof`` is above this many bytes go as a file (``flyte`` 2.0.0b33)."""
 
 
-def _dumps(value: Any) -> bytes:
+def dumps(value: Any) -> bytes:
+    """A value pickled.
+
+    Raises:
+        TypeTransformerFailedError: if it cannot be.
+    """
     import cloudpickle
 
     try:
@@ -33,7 +38,12 @@ def _dumps(value: Any) -> bytes:
         raise ValueMismatchError(f"cannot pickle {shown(value)}: {error}") from error
 
 
-def _loads(data: bytes, source: str) -> Any:
+def loads(data: bytes, source: str) -> Any:
+    """A pickled value; ``source`` says where it came from, should it be unreadable.
+
+    Raises:
+        TypeTransformerFailedError: if it cannot be read.
+    """
     import cloudpickle
 
     try:
@@ -114,12 +124,12 @@ class FlytePickle(Generic[T]):
     @classmethod
     async def to_pickle(cls, python_val: Any) -> str:
         """Write a value to a file of its own, among the running task's raw data, and return where."""
-        return await _awrite(await asyncio.to_thread(_dumps, python_val))
+        return await _awrite(await asyncio.to_thread(dumps, python_val))
 
     @classmethod
     async def from_pickle(cls, uri: str) -> Any:
         """Read a value from a file that `to_pickle` wrote."""
-        return await asyncio.to_thread(_loads, await aread_file(uri), uri)
+        return await asyncio.to_thread(loads, await aread_file(uri), uri)
 
 
 class _PickleCodec(AsyncCodec):
@@ -129,7 +139,7 @@ class _PickleCodec(AsyncCodec):
     """
 
     def put(self, value: Any, literal: Literal) -> None:
-        data = _dumps(_present(value))
+        data = dumps(_present(value))
         if sys.getsizeof(value) > INLINE_LIMIT:
             _put_uri(literal, _write(data))
         else:
@@ -144,7 +154,7 @@ class _PickleCodec(AsyncCodec):
         if type(value) in _QUICK:
             return self.encode(value)
         literal = Literal()
-        data = await asyncio.to_thread(_dumps, _present(value))
+        data = await asyncio.to_thread(dumps, _present(value))
         if sys.getsizeof(value) > INLINE_LIMIT:
             _put_uri(literal, await _awrite(data))
         else:
@@ -153,15 +163,15 @@ class _PickleCodec(AsyncCodec):
 
     def decode(self, literal: Literal) -> Any:
         uri, data = _pickle_in(literal)
-        return _loads(data, "the literal") if uri is None else _loads(read_file(uri), uri)
+        return loads(data, "the literal") if uri is None else loads(read_file(uri), uri)
 
     async def adecode(self, literal: Literal) -> Any:
         uri, data = _pickle_in(literal)
         if uri is not None:
-            return await asyncio.to_thread(_loads, await aread_file(uri), uri)
+            return await asyncio.to_thread(loads, await aread_file(uri), uri)
         if len(data) > INLINE_LIMIT:
-            return await asyncio.to_thread(_loads, data, "the literal")
-        return _loads(data, "the literal")
+            return await asyncio.to_thread(loads, data, "the literal")
+        return loads(data, "the literal")
 
 
 #: Classes whose instances are small, or refused.

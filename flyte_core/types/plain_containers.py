@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Convert = Callable[[Any], Any]
 
-__all__ = ["container_plain"]
+__all__ = ["container_plain", "dict_parts", "hints_of", "typed_keys"]
 
 
 def container_plain(t: Any) -> Plain | None:
@@ -55,14 +55,24 @@ def _tuple_of(arguments: tuple[Any, ...]) -> Plain:
 
 
 def _dict_of(origin: type[dict[Any, Any]], arguments: tuple[Any, ...]) -> Plain:
+    keys, values, make = dict_parts(origin, arguments)
+    return _mapping(origin, plain_for(keys), plain_for(values), make)
+
+
+def dict_parts(origin: Any, arguments: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+    """The types of a dict's keys and values, and what makes one of its class from an ordinary dict.
+
+    Example:
+        >>> dict_parts(collections.Counter, (str,))
+        (<class 'str'>, <class 'int'>, <class 'collections.Counter'>)
+    """
     if origin is collections.Counter:
-        return _mapping(origin, plain_for(arguments[0] if arguments else Any), plain_for(int))
+        return arguments[0] if arguments else Any, int, origin
     keys, values = arguments if len(arguments) == 2 else (Any, Any)
-    make: Any = origin
     if origin is collections.defaultdict and arguments:
         default = typing.get_origin(values) or values
-        make = partial(collections.defaultdict, default if isinstance(default, type) else None)
-    return _mapping(origin, plain_for(keys), plain_for(values), make)
+        return keys, values, partial(collections.defaultdict, default if isinstance(default, type) else None)
+    return keys, values, origin
 
 
 def _sequence(kind: type, part: Plain) -> Plain:
@@ -164,7 +174,8 @@ def _key_back(keys: Plain) -> Convert:
 # ---- with names --------------------------------------------------------------------------------------
 
 
-def _hints(t: Any) -> dict[str, Any]:
+def hints_of(t: Any) -> dict[str, Any]:
+    """The resolved annotations of a class, or of a generic over one."""
     owner: Any = typing.get_origin(t) or t
     try:
         hints = typing.get_type_hints(owner, include_extras=True)
@@ -177,7 +188,7 @@ def _hints(t: Any) -> dict[str, Any]:
 def _named_tuple(t: Any) -> Plain:
     """A list on the wire; fields with a default may be missing at its end."""
     owner: Any = typing.get_origin(t) or t
-    hints = _hints(t)
+    hints = hints_of(t)
     parts = [plain_for(hints.get(name, Any)) for name in owner._fields]
     least = len(parts) - len(owner._field_defaults)
 
@@ -212,10 +223,15 @@ def _key(hint: Any, required: bool) -> tuple[Any, bool]:
     return _key(typing.get_args(hint)[0], required if word == "ReadOnly" else word == "Required")
 
 
+def typed_keys(t: Any) -> dict[str, tuple[Any, bool]]:
+    """The keys of a typed dict with their types, and whether they must be there."""
+    owner: Any = typing.get_origin(t) or t
+    return {name: _key(hint, name in owner.__required_keys__) for name, hint in hints_of(t).items()}
+
+
 def _typed_dict(t: Any) -> Plain:
     owner: Any = typing.get_origin(t) or t
-    keys = {name: _key(hint, name in owner.__required_keys__) for name, hint in _hints(t).items()}
-    parts = {name: (hint, plain_for(hint), required) for name, (hint, required) in keys.items()}
+    parts = {name: (hint, plain_for(hint), required) for name, (hint, required) in typed_keys(t).items()}
 
     def through(items: Any, way: str) -> dict[str, Any]:
         if not isinstance(items, dict):

@@ -1,4 +1,4 @@
-"""Values as text: what a command line takes, and what it prints as JSON."""
+"""Values as text: what a command line takes, what it prints as JSON, and what it reads from JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from flyte_core.types.mismatch import ValueMismatchError, shown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["parse_text", "to_jsonable"]
+    from flyteidl2.core.literals_pb2 import Literal
+    from flyteidl2.core.types_pb2 import LiteralType
+
+__all__ = ["from_jsonable", "literal_from_jsonable", "literal_to_jsonable", "parse_text", "to_jsonable"]
 
 _BOOLS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _NOTHING = ("none", "null")
@@ -57,6 +60,8 @@ def parse_text(text: str, pytype: Any) -> Any:
         values = {str(member.value): member for member in t}
         return _literal_enum(t, _choice(text, t, values, dict(t.__members__)))
     owner = typing.get_origin(t) or t
+    if text.lstrip().startswith("{"):
+        return _json(text, t)
     for reference in ("_from_text", "from_existing_remote"):
         if hasattr(owner, reference):
             return getattr(owner, reference)(text)
@@ -98,15 +103,34 @@ def _choice(text: str, t: Any, values: dict[str, Any], names: dict[str, Any]) ->
 
 
 def _json(text: str, t: Any) -> Any:
-    from flyte_core.types.plain import plain_for
-
+    """What has no text of its own: JSON, or the string that its JSON would be."""
     try:
-        plain = json.loads(text)
+        obj = json.loads(text)
     except ValueError as error:
         if t in (Any, object):
             return text
-        raise ValueMismatchError(f"expected {type_name(t)} as JSON, got {shown(text)}: {error}") from error
-    return plain_for(t).decode(plain)
+        value, reason = _attempt_json(text, t)
+        if reason is None:
+            return value
+        if _is_json_structure(text):
+            raise ValueMismatchError(f"expected {type_name(t)} as JSON, got {shown(text)}: {error}") from error
+        raise ValueMismatchError(f"{reason} (and it is no JSON: {error})") from error
+    if isinstance(obj, (list, dict, str)) or t in (Any, object):
+        return from_jsonable(obj, t)
+    # 1.10 as a Decimal, 5 as a type of one's own: the text first, since a number of JSON may have lost digits
+    value, reason = _attempt_json(text, t)
+    return from_jsonable(obj, t) if reason is not None else value
+
+
+def _is_json_structure(text: str) -> bool:
+    return text.lstrip()[:1] in ("[", "{", '"')
+
+
+def _attempt_json(text: str, t: Any) -> tuple[Any, str | None]:
+    try:
+        return from_jsonable(text, t), None
+    except TypeTransformerFailedError as error:
+        return None, str(error)
 
 
 def _none(text: str) -> None:
@@ -152,40 +176,86 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
 }
 
 
-# ---- value to JSON -----------------------------------------------------------------------------------
+# ---- JSON ---------------------------------------------------------------------------------------------
 
 
 def to_jsonable(value: Any, pytype: Any) -> Any:
-    """A value as objects that ``json.dumps`` takes, for programs that read a command's output.
+    """A value as objects that ``json.dumps`` takes.
 
     Args:
         value: the value.
         pytype: its type.
 
     Returns:
-        Its plain form: times in ISO 8601, durations in seconds, records and references as dicts; what has no plain
-        form as its ``repr``. `parse_text` reads it back, save such a ``repr``.
+        Times in ISO 8601, durations in seconds, bytes in base64, enums by value, records, named tuples and references
+        as objects. What JSON and the type together leave open has a tag: ``{"@pickle": ...}`` for what has no form but
+        a pickle, ``{"@variant": [type, value]}`` for a union whose other variants would read the same JSON, and
+        ``@bytes``, ``@tuple``, ``@dict``, ``@float`` inside of what has no type. `from_jsonable` reads it back.
+
+    Raises:
+        TypeTransformerFailedError: if the value does not fit its type.
 
     Example:
         >>> to_jsonable({1: dt.date(2024, 1, 2)}, dict[int, dt.date])
         {'1': '2024-01-02'}
+        >>> to_jsonable(dt.date(2024, 1, 2), str | dt.date)
+        {'@variant': ['date', '2024-01-02']}
     """
-    from flyte_core.types.plain import plain_for
+    from flyte_core.types.forms import form_for
 
-    try:
-        plain = plain_for(pytype).encode(value)
-    except TypeTransformerFailedError:  # pickled types, and values that were never checked
-        plain = value
-    return _cleaned(plain)
+    return form_for(pytype).to(value)
 
 
-def _cleaned(plain: Any) -> Any:
-    if isinstance(plain, dict):
-        return {key if isinstance(key, str) else str(key): _cleaned(item) for key, item in plain.items()}
-    if isinstance(plain, (list, tuple)):
-        return [_cleaned(item) for item in plain]
-    if isinstance(plain, (bytes, bytearray)):
-        import base64
+def from_jsonable(obj: Any, pytype: Any) -> Any:
+    """A value from what `to_jsonable` gave, or from what a person wrote in its place.
 
-        return base64.b64encode(plain).decode()
-    return plain if plain is None or isinstance(plain, (str, int, float)) else repr(plain)
+    Reading ``@pickle`` runs code that is in the pickle, as reading any pickled input does.
+
+    Args:
+        obj: what ``json.loads`` gave.
+        pytype: the type.
+
+    Raises:
+        TypeTransformerFailedError: if it is no value of the type; the message says where and what was expected. An
+            unknown field of a record is an error too, since here it is a typing error.
+
+    Example:
+        >>> from_jsonable({"1": "2024-01-02"}, dict[int, dt.date])
+        {1: datetime.date(2024, 1, 2)}
+    """
+    from flyte_core.types.forms import form_for
+
+    return form_for(pytype).back(obj)
+
+
+def literal_to_jsonable(literal: Literal, literal_type: LiteralType) -> Any:
+    """A literal as objects that ``json.dumps`` takes, where no Python type is at hand.
+
+    What its type does not say, such as the types of a struct's fields, is said as in values without a type. Pickles are
+    not read.
+
+    Raises:
+        TypeTransformerFailedError: if the literal does not fit its type.
+
+    Example:
+        >>> from flyte_core.types import TypeEngine
+        >>> from flyte_core.types.codec import codec_for
+        >>> t = dict[str, dt.timedelta]
+        >>> literal_to_jsonable(codec_for(t).encode({"a": dt.timedelta(hours=1)}), TypeEngine.to_literal_type(t))
+        {'a': 3600.0}
+    """
+    from flyte_core.types.forms_literal import literal_form
+
+    return literal_form(literal_type).to(literal)
+
+
+def literal_from_jsonable(obj: Any, literal_type: LiteralType) -> Literal:
+    """A literal from what `literal_to_jsonable` gave, or from what a person wrote in its place.
+
+    Raises:
+        TypeTransformerFailedError: if the object is no value of the type.
+    """
+    from flyte_core.types.forms_literal import literal_form
+
+    found: Literal = literal_form(literal_type).back(obj)
+    return found
