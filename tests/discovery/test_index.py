@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import stat
 import subprocess
@@ -27,7 +27,7 @@ def only(index, name, group=TASKS):
 
 
 def cache_files(folder):
-    return sorted((folder / "plugins").glob("*.json"))
+    return sorted((folder / "plugins").glob(f"*.{sys.implementation.cache_tag}"))
 
 
 def test_every_kind_has_one_group():
@@ -353,10 +353,10 @@ def test_a_distribution_that_was_removed_is_gone(site, tmp_path):
     assert PluginIndex(tmp_path / "cache", path=[str(site)]).names(TASKS) == ["b"]
 
 
-def _with_checksum(body: bytes) -> bytes:
+def _with_checksum(body: bytes, version: int = sys.hexversion) -> bytes:
     import zlib
 
-    return f"2 {zlib.crc32(body):08x}\n".encode() + body
+    return f"3 {version:x} {zlib.crc32(body):08x}\n".encode() + body
 
 
 @pytest.mark.parametrize(
@@ -368,11 +368,12 @@ def _with_checksum(body: bytes) -> bytes:
         b"[]",
         b"1 00000000\n{}",
         b'{"format":0}',
-        _with_checksum(b"not json"),
-        _with_checksum(b"[]"),
-        _with_checksum(b'{"path": 1}'),
+        _with_checksum(b"not marshal"),
+        _with_checksum(marshal.dumps([])),
+        _with_checksum(marshal.dumps({"path": 1})),
+        _with_checksum(marshal.dumps({"path": "x" * 50})[:20]),
     ],
-    ids=["empty", "cut", "binary", "list", "checksum", "old", "json", "another", "short"],
+    ids=["empty", "cut", "binary", "list", "checksum", "old", "marshal", "another", "short", "ends"],
 )
 def test_a_corrupt_cache_is_rebuilt_silently(site, tmp_path, content, caplog):
     site.install("my-plugin", {TASKS: {"sql": "x"}})
@@ -419,11 +420,15 @@ def test_a_cache_folder_that_others_may_write_to_is_not_used(site, tmp_path):
     assert cache_files(tmp_path) == []
 
 
-def test_the_cache_is_json_after_its_checksum(site, tmp_path):
+def test_the_cache_of_another_version_of_python_is_not_believed(site, tmp_path):
     site.install("my-plugin", {TASKS: {"sql": "x"}})
     PluginIndex(tmp_path / "cache", path=[str(site)]).names(TASKS)
     (file,) = cache_files(tmp_path / "cache")
-    assert json.loads(file.read_bytes().partition(b"\n")[2])["entries"] == {TASKS: {"sql": "0 x"}}
+    sound = file.read_bytes()
+    document = {**marshal.loads(sound.partition(b"\n")[2]), "entries": {TASKS: {"other": "0 x"}}}
+    file.write_bytes(_with_checksum(marshal.dumps(document), sys.hexversion - 1))
+    assert PluginIndex(tmp_path / "cache", path=[str(site)]).names(TASKS) == ["sql"]
+    assert file.read_bytes() == sound
 
 
 def test_many_threads_see_one_index(site, tmp_path):
