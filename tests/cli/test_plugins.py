@@ -82,7 +82,7 @@ def test_the_reason_in_the_list_is_short_and_whole_where_one_plugin_is_shown(spy
     site.plugin(TASKS, "late", "", requires=("flyte-core>=99",))
     listed = spy("plugins", "list").out
     assert "also claimed by two-sql" in listed
-    assert max(map(len, listed.splitlines())) < 140
+    assert max(map(len, listed.splitlines())) < 150
     assert 'FLYTE_CORE_PLUGINS="sql=one-sql"' in spy("plugins", "show", "sql").out
     assert "install versions of both that fit" in spy("plugins", "show", "late").out
 
