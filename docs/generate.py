@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import re
 import subprocess
@@ -178,7 +179,20 @@ def error_page() -> str:
             parts.append(f"## {(ast.get_docstring(tree) or '').rstrip('.')}")
         found = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name in errors.__all__]
         parts.extend(map(_error, found))
+    parts.append("## Functions that help to write messages")
+    parts.extend(_function(name) for name in errors.__all__ if inspect.isfunction(getattr(errors, name)))
     return "\n\n".join(parts) + "\n"
+
+
+def _function(name: str) -> str:
+    from flyte_core import errors
+
+    function = getattr(errors, name)
+    found = sections(inspect.getdoc(function) or "")
+    parts = [f"### {name}", f"`{name}{inspect.signature(function)}`", markdown(found[""])]
+    if "Args" in found:
+        parts.append(bullets(found["Args"]))
+    return "\n\n".join(parts)
 
 
 def _error(node: ast.ClassDef) -> str:

@@ -19,10 +19,10 @@ from flyte_core.errors.base import (
     mark_as_task_code as mark_as_task_code,
 )
 from flyte_core.errors.base import (
-    near_misses as near_misses,
+    near_misses,
 )
 from flyte_core.errors.base import (
-    without_secrets as without_secrets,
+    without_secrets,
 )
 from flyte_core.errors.plugins import (
     HookCallError,
@@ -151,6 +151,8 @@ __all__ = [
     "UnresolvedAnnotationError",
     "UnsafePathError",
     "UnsupportedStorageError",
+    "near_misses",
+    "without_secrets",
 ]
 
 for _name in __all__:

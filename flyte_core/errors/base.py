@@ -20,7 +20,20 @@ class FlyteCoreError(Exception):
 
 
 def near_misses(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
-    """Names from ``known`` that look like ``name``, best first; empty when nothing is close."""
+    """Give the known names that look like a wrong one, for a message's "did you mean".
+
+    Args:
+        name: what was given.
+        known: what exists.
+        limit: the most names to give.
+
+    Returns:
+        Names from ``known``, best first; empty when nothing is close.
+
+    Example:
+        >>> near_misses("memroy", ["cpu", "memory"])
+        ['memory']
+    """
     import difflib
 
     return difflib.get_close_matches(name, sorted(set(known)), n=limit, cutoff=0.6)
