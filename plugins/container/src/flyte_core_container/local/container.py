@@ -18,7 +18,7 @@ from flyte_core_container.local.images import missing_image, pull
 from flyte_core_container.local.threads import in_thread, to_its_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from flyte_core_container.local.engine import Engine
 
@@ -310,17 +310,12 @@ class Container:
 
     def _fetch(self, mount: Mount) -> None:
         try:
-            chunks, _ = self.engine.call(self.engine.api.get_archive, self.id, str(mount.there))
+            with self.engine.archive(self.id, str(mount.there)) as chunks:
+                extract(chunks, mount.here)
         except EngineRefusal as e:
             if e.status != 404:
                 raise EngineGone(str(e)) from e
             # The container has removed the folder; that its outputs are missing is told in a moment.
-            return
-        extract(self._received(iter(chunks)), mount.here)
-
-    def _received(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        while (chunk := self.engine.call(next, chunks, None)) is not None:
-            yield chunk
 
     # ---- errors -----------------------------------------------------------------------------------------
 

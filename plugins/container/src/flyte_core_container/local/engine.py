@@ -26,8 +26,8 @@ _SETTINGS = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API
 #: Seconds for one answer of the engine; a call that waits for a container has its own.
 _ANSWER_TIMEOUT = 60
 
-#: The engine API that everything here is written for: Docker 19.03 and Podman 3 have it.
-_LOWEST_API = "1.40"
+#: Bytes of a folder that are read at a time.
+_CHUNK = 2**20
 
 
 class Engine:
@@ -66,6 +66,25 @@ class Engine:
     async def ask(self, func: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """`call` in a thread."""
         return await in_thread(self.call, func, *args, **kwargs)
+
+    @contextlib.contextmanager
+    def archive(self, container_id: str, path: str) -> Iterator[Iterator[bytes]]:
+        """Read a folder of a container as a tar file, in chunks.
+
+        Not by ``get_archive``, which does not let go of the answer: one that is not read to its end, as when the disc
+        is full, keeps the engine from removing the container.
+
+        Raises:
+            EngineRefusal: when there is no such container or folder.
+            EngineGone: when the engine does not answer.
+        """
+        url = f"{self.api.base_url}/v{self.api.api_version}/containers/{container_id}/archive"
+        answer = self.call(self.api.get, url, params={"path": path}, stream=True, timeout=_ANSWER_TIMEOUT)
+        with contextlib.closing(answer):
+            if not answer.ok:
+                raise EngineRefusal(answer.status_code, answer.text)
+            parts = answer.iter_content(_CHUNK)
+            yield iter(lambda: self.call(next, parts, b""), b"")
 
     def reap_once(self) -> None:
         """Remove the containers of dead runs, the first time in this process; its failure is only logged."""

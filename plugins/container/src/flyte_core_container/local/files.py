@@ -148,7 +148,8 @@ def extract(chunks: Iterator[bytes], target: Path) -> None:
             elif member.isfile():
                 source = archive.extractfile(member)
                 assert source is not None, "regular files have content"
-                with source, place.open("wb") as copy:
+                # New, so that it is not written through a link of the same name.
+                with source, place.open("xb") as copy:
                     shutil.copyfileobj(source, copy, 2**20)
 
 

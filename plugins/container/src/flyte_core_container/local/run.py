@@ -15,7 +15,7 @@ from flyte_core import ctx, logger
 from flyte_core.errors import FlyteCoreError
 from flyte_core.runtime.actions import TIME_IS_UP, time_limit
 from flyte_core.types.convert import interface_codec
-from flyte_core_container.errors import PathInTemplateError
+from flyte_core_container.errors import OutputError, PathInTemplateError
 from flyte_core_container.local.container import Container, ContainerSpec, Ending, Mount
 from flyte_core_container.local.engine import connect
 from flyte_core_container.local.failures import failure, output_failure, timeout_failure
@@ -91,8 +91,11 @@ class _Run:
         removal: asyncio.Task[None] | None = None
         try:
             await self._succeeded(container)
-            await container.fetch_outputs()
             lines = await self._lines(container) if self.staging.outputs is not None else []
+            try:
+                await container.fetch_outputs()
+            except (OSError, OutputError) as e:
+                raise output_failure(self.spec, e, lines) from e
             # The engine takes its time for it, which reading the outputs can use.
             removal = asyncio.ensure_future(container.remove())
             return await self._outputs(lines)

@@ -1,0 +1,228 @@
+"""What else can go wrong with real engines: they die, this process dies, discs are full, files are elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flyte_core_container import ContainerTask
+from flyte_core_container.errors import (
+    ContainerFailedError,
+    ContainerLostError,
+    EngineUnavailableError,
+    OutputError,
+)
+from flyte_core_container.local import Engine, container, use_engine
+from flyte_core_container.local.files import staging_root
+
+from flyte_core.errors import FlyteCoreError
+from tests.support.engines import IMAGE, daemon, skip_or_fail
+
+# The package docker leaves sockets that it could not connect to the collector.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collect() -> Iterator[None]:
+    """Have those sockets collected here, where the warning is expected."""
+    yield
+    gc.collect()
+
+
+def shell(script: str, **given: Any) -> ContainerTask:
+    return ContainerTask(**{"name": "boxed", "image": IMAGE, "command": ["sh", "-c", script], **given})
+
+
+def containers_of(api: Any, task: str) -> list[Any]:
+    return api.containers(all=True, filters={"label": [f"flyte-core.task={task}"]})
+
+
+async def until(true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it has not come true"
+        await asyncio.sleep(0.05)
+
+
+def until_now(true: Callable[[], bool], seconds: float = 60) -> None:
+    asyncio.run(until(true, seconds))
+
+
+def test_a_container_that_outlives_its_engine_gives_its_outputs_and_all_of_its_log(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    script = "for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 1; done; echo 42 > /var/outputs/x"
+    with daemon(live_restore=True) as (engine, api):
+
+        async def main() -> Any:
+            work = asyncio.ensure_future(shell(script, outputs={"x": int}).execute())
+            await until(lambda: any(found["State"] == "running" for found in containers_of(api, "boxed")))
+            await asyncio.sleep(1.5)
+            engine.kill()
+            await asyncio.sleep(1.5)
+            await asyncio.to_thread(engine.start)
+            return await work
+
+        with use_engine(Engine(api)):
+            assert asyncio.run(main()) == (42,)
+        assert containers_of(api, "boxed") == []
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"[boxed] line {i}" for i in range(1, 9)]
+
+
+def test_a_container_that_its_engine_took_along_is_an_error_that_says_so() -> None:
+    with daemon() as (engine, api):
+
+        async def main() -> None:
+            work = asyncio.ensure_future(shell("echo begun; exec sleep 600").execute())
+            await until(lambda: any(found["State"] == "running" for found in containers_of(api, "boxed")))
+            await asyncio.sleep(0.5)
+            engine.kill()
+            await asyncio.to_thread(engine.start)
+            await work
+
+        with (
+            use_engine(Engine(api)),
+            pytest.raises(ContainerLostError, match=r"(?s)engine was away.*run the task again"),
+        ):
+            asyncio.run(main())
+        assert containers_of(api, "boxed") == []
+
+
+def test_an_engine_that_stays_away_is_an_error_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container, "_OUTAGE", 1.0)
+    with daemon() as (engine, api):
+
+        async def main() -> None:
+            work = asyncio.ensure_future(shell("exec sleep 600").execute())
+            await until(lambda: any(found["State"] == "running" for found in containers_of(api, "boxed")))
+            engine.kill()
+            await work
+
+        with use_engine(Engine(api)), pytest.raises(EngineUnavailableError, match="docker info"):
+            asyncio.run(main())
+
+
+def test_an_engine_that_does_not_see_this_machines_files_gets_copies(tmp_path: Path) -> None:
+    task = shell(
+        "cp /var/inputs/x /var/outputs/y; id -u > /var/outputs/who",
+        inputs={"x": str},
+        outputs={"y": str, "who": str},
+        user=1234,
+    )
+    root = staging_root()
+    root.mkdir(parents=True)
+    with daemon(hidden=tmp_path) as (_, api), use_engine(Engine(api)) as engine:
+        assert engine.sees_files
+        assert asyncio.run(task.execute(x="there and back")) == ("there and back", "1234")
+        assert not engine.sees_files
+        assert asyncio.run(task.execute(x="again")) == ("again", "1234")
+
+
+RUNNER = """
+import sys
+import flyte_core
+from flyte_core_container import ContainerTask
+task = ContainerTask(name=sys.argv[1], image=sys.argv[2], command=["sh", "-c", "echo begun; exec sleep 600"],
+                     inputs={"x": int}, stop_grace=1)
+flyte_core.run(task, x=1)
+"""
+
+
+@contextlib.contextmanager
+def runner(name: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUNNER, name, IMAGE],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def running(api: Any, name: str) -> Callable[[], bool]:
+    return lambda: any(found["State"] == "running" for found in containers_of(api, name))
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(docker_api: Any, image: str, tmp_path: Path) -> None:
+    with runner("orphan", tmp_path) as process:
+        until_now(running(docker_api, "orphan"))
+        asyncio.run(shell("true", name="beside").execute())
+        with use_engine(Engine(docker_api)):
+            asyncio.run(shell("true", name="beside").execute())
+        assert len(containers_of(docker_api, "orphan")) == 1, "its owner lives"
+        process.kill()
+        process.wait()
+        assert len(containers_of(docker_api, "orphan")) == 1
+        assert len(list(staging_root().iterdir())) == 1
+        with use_engine(Engine(docker_api)):
+            asyncio.run(shell("true", name="next").execute())
+    assert containers_of(docker_api, "orphan") == []
+    assert list(staging_root().iterdir()) == []
+
+
+def test_ctrl_c_stops_and_removes_the_container(docker_api: Any, image: str, tmp_path: Path) -> None:
+    with runner("interrupted", tmp_path) as process:
+        until_now(running(docker_api, "interrupted"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert b"KeyboardInterrupt" in err
+        assert b"begun" in out
+    assert containers_of(docker_api, "interrupted") == []
+    assert list(staging_root().iterdir()) == []
+
+
+@pytest.fixture
+def small_disc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of one megabyte for temporary files."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        skip_or_fail("mounting a small disc needs root")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], check=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_output_folder_is_an_error_with_the_containers_own_words(image: str, small_disc: Path) -> None:
+    task = shell("dd if=/dev/zero of=/var/outputs/x bs=1M count=5", outputs={"x": str})
+    with pytest.raises(ContainerFailedError, match="No space left"):
+        asyncio.run(task.execute())
+
+
+@pytest.mark.parametrize("sees_files", [True, False])
+def test_a_full_disc_of_this_machine_is_an_error_that_says_so(
+    docker_api: Any, small_disc: Path, sees_files: bool
+) -> None:
+    task = shell("true", inputs={"x": str})
+    with use_engine(Engine(docker_api, sees_files=sees_files)), pytest.raises(FlyteCoreError, match="No space left"):
+        asyncio.run(task.execute(x="x" * 5_000_000))
+
+
+def test_outputs_that_do_not_fit_here_are_an_error_that_says_so(docker_api: Any, small_disc: Path) -> None:
+    task = shell("head -c 5000000 /dev/zero > /var/outputs/x", outputs={"x": str})
+    with (
+        use_engine(Engine(docker_api, sees_files=False)),
+        pytest.raises(OutputError, match="No space left"),
+    ):
+        asyncio.run(task.execute())
+    assert containers_of(docker_api, "boxed") == []
