@@ -252,7 +252,7 @@ def _run(timeout: float, job: Download | Upload, work: Callable[[Control], None]
         try:
             with ended_in_time(control, give_up):
                 work(control)
-        except (FlyteCoreError, OSError) as error:
+        except (FlyteCoreError, OSError, ImportError) as error:
             raise failed(error) from error
 
 

@@ -74,9 +74,11 @@ def apply_settings(settings: Mapping[str, Sequence[str]]) -> None:
 
 def _storage_options(settings: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Give the fields of `flyte_core.storage.S3` that flags set: stow's own names before those of a connection."""
-    stow = dict(
-        item.partition("=")[::2] for text in settings.get("storage.stow.config", ()) for item in text.split(",")
-    )
+    stow: dict[str, str] = {}
+    for text in settings.get("storage.stow.config", ()):
+        for item in text.split(","):
+            name, _equals, value = item.partition("=")
+            stow[name] = value
 
     def last(name: str) -> str:
         return (list(settings.get(f"storage.connection.{name}", ())) or [""])[-1]

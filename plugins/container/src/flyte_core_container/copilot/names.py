@@ -7,10 +7,13 @@ import re
 
 from flyte_core_container.copilot.errors import GrammarError
 
-__all__ = ["RESERVED_INPUTS", "decode_key", "encode_key", "fault_of_variable"]
+__all__ = ["ERROR_FILE", "RESERVED_INPUTS", "decode_key", "encode_key", "fault_of_variable"]
 
 RESERVED_INPUTS = frozenset({"inputs.json", "inputs.pb", "inputs.yaml"})
 """Files of the input folder that describe all variables."""
+
+ERROR_FILE = "_ERROR"
+"""File of the output folder in which a task reports its failure."""
 
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 # A percent sign is only encoded where it would be read as an encoding, so that "50%" stays "50%".

@@ -12,8 +12,6 @@ from flyte_core.errors import FlyteCoreError, without_secrets
 from flyte_core_container.copilot.control import Control, in_thread
 from flyte_core_container.copilot.errors import CopilotError, ReportedError
 from flyte_core_container.copilot.files import read_file
-from flyte_core_container.copilot.inputs import InputWriter
-from flyte_core_container.copilot.outputs import ERROR_FILE, OutputReader
 from flyte_core_container.copilot.transfers import read_all, write_all
 
 if TYPE_CHECKING:
@@ -59,7 +57,7 @@ class Download:
         """
         try:
             self._run(control)
-        except (FlyteCoreError, OSError) as error:
+        except Exception as error:  # whatever it is, the executor has to learn of it
             self.report(error)
             raise
 
@@ -70,6 +68,8 @@ class Download:
     def _run(self, control: Control) -> None:
         from flyteidl2.core.literals_pb2 import LiteralMap
         from google.protobuf.message import DecodeError
+
+        from flyte_core_container.copilot.inputs import InputWriter
 
         writer = InputWriter(
             directory=self.to_local_dir, format=self.format, layout=self.layout, mode=self.mode, control=control
@@ -120,7 +120,7 @@ class Upload:
                 wait(control)
                 control.start()
             self._run(control)
-        except (FlyteCoreError, OSError) as error:
+        except Exception as error:  # whatever it is, the executor has to learn of it
             self.report(error)
             raise
 
@@ -133,6 +133,7 @@ class Upload:
         from flyteidl2.core.literals_pb2 import LiteralMap
 
         from flyte_core.storage import join
+        from flyte_core_container.copilot.outputs import OutputReader
 
         self._check_reported()
         reader = OutputReader(
@@ -143,6 +144,8 @@ class Upload:
         write_all(join(self.to_output_prefix, self.output_name), data, control)
 
     def _check_reported(self) -> None:
+        from flyte_core_container.copilot.names import ERROR_FILE
+
         path = self.from_local_dir / ERROR_FILE
         try:
             data = read_file(str(path), _ERROR_LIMIT)
@@ -160,7 +163,7 @@ def _report(error: Exception, code: str, prefix: str | None, name: str) -> None:
         return
     from flyteidl2.core.execution_pb2 import ContainerError, ErrorDocument
 
-    from flyte_core._logging import logger
+    from flyte_core import logger
     from flyte_core.storage import join
 
     document = ErrorDocument(error=ContainerError(code=code, message=str(error), kind=ContainerError.RECOVERABLE))

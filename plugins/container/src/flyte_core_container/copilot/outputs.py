@@ -14,7 +14,7 @@ from flyte_core_container.copilot.control import Control, in_thread
 from flyte_core_container.copilot.entries import Entry, Folder
 from flyte_core_container.copilot.errors import CopilotError, CopilotVariableError, GrammarError
 from flyte_core_container.copilot.files import read_file
-from flyte_core_container.copilot.names import decode_key, fault_of_variable
+from flyte_core_container.copilot.names import ERROR_FILE, decode_key, fault_of_variable
 from flyte_core_container.copilot.transfers import Store, run_transfers
 
 if TYPE_CHECKING:
@@ -22,12 +22,10 @@ if TYPE_CHECKING:
     from flyteidl2.core.literals_pb2 import Literal
     from flyteidl2.core.types_pb2 import LiteralType
 
-__all__ = ["ERROR_FILE", "UPLOAD_MODES", "OutputReader", "read_outputs"]
+__all__ = ["UPLOAD_MODES", "OutputReader", "read_outputs"]
 
 UPLOAD_MODES = ("UPLOAD_ON_EXIT", "UPLOAD_EAGER", "DO_NOT_UPLOAD")
-ERROR_FILE = "_ERROR"
 _URI_LIMIT = 1 << 16
-_SINGLE, _MULTIPART = 0, 1
 
 
 async def read_outputs(
@@ -239,7 +237,9 @@ class OutputReader:
 
         is_folder, uri = self._stored(entry, bool(declared.blob.dimensionality))
         # As on disk, whatever was declared; the Go loader does the same.
-        found = BlobType(format=declared.blob.format, dimensionality=_MULTIPART if is_folder else _SINGLE)
+        found = BlobType(
+            format=declared.blob.format, dimensionality=BlobType.MULTIPART if is_folder else BlobType.SINGLE
+        )
         return Literal(scalar=Scalar(blob=Blob(uri=uri, metadata=BlobMetadata(type=found))))
 
     def _schema(self, declared: LiteralType, entry: Entry) -> Literal:

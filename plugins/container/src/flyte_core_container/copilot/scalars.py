@@ -221,7 +221,7 @@ def scalar_of_json(simple: int, value: Any, *, lenient: bool = False) -> Scalar:
     if simple == INTEGER and whole:
         return _scalar_of_text(INTEGER, _digits(value))
     if simple == FLOAT and (whole or isinstance(value, float)):
-        return _scalar_of_text(FLOAT, _digits(value) if whole else repr(value))
+        return _scalar_of_text(FLOAT, repr(value) if isinstance(value, float) else _digits(value))
     if simple == BOOLEAN and isinstance(value, bool):
         return _scalar_of_text(BOOLEAN, "true" if value else "false")
     if simple == DURATION and whole and abs(value) < 2**63:

@@ -130,7 +130,7 @@ async def _run_all(transfers: Sequence[Fetch | Store]) -> list[str]:
         for transfer in waiting:
             try:
                 await transfer.run()
-            except (FlyteCoreError, OSError) as error:  # noqa: PERF203 - a transfer takes longer
+            except (FlyteCoreError, OSError, ImportError) as error:  # noqa: PERF203 - a transfer takes longer
                 problems.append(_problem(transfer, error))
 
     workers = [asyncio.ensure_future(work()) for _ in range(min(_AT_ONCE, len(transfers)))]
