@@ -111,7 +111,7 @@ class LocalController:
         if task.ref:
             raise ReferenceTaskError(f"task {task.name!r} is a reference to a task on a cluster; it cannot run locally")
         hooks = self.registry.hooks_for(task)
-        codec = interface_codec(task.native_interface)
+        codec = interface_codec(task.native_interface, task.name)
         inputs = codec.bind(args, kwargs, f"task {task.name!r}")
         core = functools.partial(self._run_task, hooks)
         run = hooks.wrap("run_task", core)
@@ -170,7 +170,7 @@ class LocalController:
 
     async def _run_task(self, hooks: TaskHooks, task: TaskTemplate, inputs: Mapping[str, Any]) -> Any:
         """Round one action: the core's implementation of the hook ``run_task``."""
-        codec = interface_codec(task.native_interface)
+        codec = interface_codec(task.native_interface, task.name)
         limit = task.max_inline_io_bytes
         try:
             message = (

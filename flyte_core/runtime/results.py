@@ -108,7 +108,7 @@ class RunResults:
         return cache_key(
             task_name=task.name,
             inputs=inputs,
-            interface=interface_codec(task.native_interface).typed,
+            interface=interface_codec(task.native_interface, task.name).typed,
             version=self._version(task, policy),
             ignored=policy.get_ignored_inputs(),
         )

@@ -85,7 +85,7 @@ class Runner:
         if not isinstance(task, TaskTemplate):
             raise InvalidTypeError("run()", "task", task, "a task, as @env.task makes it")
         executor = self._make_executor()
-        inputs = interface_codec(task.native_interface).bind(args, kwargs, f"task {task.name!r}")
+        inputs = interface_codec(task.native_interface, task.name).bind(args, kwargs, f"task {task.name!r}")
         handle = await executor.submit(task, inputs, self._options)
         outputs = await _wait(executor, handle)
         return Run(name=handle.name, url=handle.url, outputs=outputs)

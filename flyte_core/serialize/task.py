@@ -104,7 +104,7 @@ def _serialize(task: TaskTemplate, sctx: SerializationContext, hooks: TaskHooks)
     template.type = task.task_type
     template.task_type_version = task.task_type_version
     _fill_metadata(template.metadata, task)
-    template.interface.CopyFrom(interface_codec(task.native_interface).typed)
+    template.interface.CopyFrom(interface_codec(task.native_interface, task.name).typed)
     if sql is not None:
         _fill_sql(template, task, sql)
     elif task.image is not None:

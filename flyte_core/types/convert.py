@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import typing
 import weakref
 from functools import cached_property
@@ -20,17 +19,17 @@ from flyte_core.errors import (
     near_misses,
 )
 from flyte_core.types import lookup
-from flyte_core.types.codec import Codec, codec_for
+from flyte_core.types.variables import MISSING, Variable, VariableError, aput_all, aread_all, put_all, read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from flyte_core.models import NativeInterface
 
-__all__ = ["InterfaceCodec", "default_inputs", "interface_codec", "typed_interface"]
+    _PutStep = tuple[Variable, Any, literals_pb2.Literal]
+    _ReadStep = tuple[Variable, literals_pb2.Literal]
 
-_MISSING = inspect.Parameter.empty
-_OPTIONAL: Any = int | None
+__all__ = ["InterfaceCodec", "default_inputs", "interface_codec", "typed_interface"]
 
 
 def typed_interface(interface: NativeInterface) -> interface_pb2.TypedInterface:
@@ -57,7 +56,7 @@ def typed_interface(interface: NativeInterface) -> interface_pb2.TypedInterface:
     return found
 
 
-def _put_variables(variables: Sequence[_Variable], found: interface_pb2.VariableMap) -> None:
+def _put_variables(variables: Sequence[Variable], found: interface_pb2.VariableMap) -> None:
     # An empty map stands in the message too.
     found.SetInParent()
     for variable in variables:
@@ -65,13 +64,6 @@ def _put_variables(variables: Sequence[_Variable], found: interface_pb2.Variable
         entry.key = variable.name
         entry.value.type.CopyFrom(variable.codec.literal_type)
         entry.value.description = variable.name
-
-
-def _codec_of(kind: str, name: str, python_type: Any) -> Codec:
-    try:
-        return codec_for(python_type)
-    except TypeTransformerFailedError as error:
-        raise TypeTransformerFailedError(f"{kind} {name!r}: {error}") from error
 
 
 def default_inputs(interface: NativeInterface) -> list[common_pb2.NamedParameter]:
@@ -86,12 +78,12 @@ def default_inputs(interface: NativeInterface) -> list[common_pb2.NamedParameter
     Raises:
         TypeTransformerFailedError: if a default does not fit its type; the input is named.
     """
-    if all(default is _MISSING for _, default in interface.inputs.values()):
+    if all(default is MISSING for _, default in interface.inputs.values()):
         return []
-    return [_parameter(variable) for variable in interface_codec(interface).inputs if variable.default is not _MISSING]
+    return [_parameter(variable) for variable in interface_codec(interface).inputs if variable.default is not MISSING]
 
 
-def _parameter(variable: _Variable) -> common_pb2.NamedParameter:
+def _parameter(variable: Variable) -> common_pb2.NamedParameter:
     try:
         default = variable.default_literal()
     except TypeTransformerFailedError as error:
@@ -102,77 +94,6 @@ def _parameter(variable: _Variable) -> common_pb2.NamedParameter:
     return named
 
 
-class _Variable:
-    """One input or output: name, codec and default.
-
-    ``a: int = None`` is common, and means Optional for callers: None goes as the none variant of a union then,
-    although the interface says ``int``.
-    """
-
-    def __init__(self, kind: str, name: str, python_type: Any, default: Any, interface: NativeInterface) -> None:
-        self.name = name
-        self.codec = _codec_of(kind, name, python_type)
-        self.default = default
-        self.remote = (interface._remote_defaults or {}).get(name) if default is interface.has_default else None
-        if default is interface.has_default and self.remote is None:
-            raise InvalidValueError(
-                "interface", name, default, "a default input for it, since it is marked has_default"
-            )
-        self.may_be_none = default is None and not _takes_none(python_type)
-        self._kept = self.remote
-
-    def put(self, value: Any, literal: literals_pb2.Literal) -> None:
-        """Write a value into an empty literal."""
-        if value is None and self.may_be_none:
-            literal.CopyFrom(_none_variant())
-        else:
-            self.codec.put(value, literal)
-
-    async def aput(self, value: Any, literal: literals_pb2.Literal) -> None:
-        """`put` for types that need input or output."""
-        if self.codec.is_sync or (value is None and self.may_be_none):
-            self.put(value, literal)
-        else:
-            literal.CopyFrom(await self.codec.aencode(value))
-
-    def decode(self, literal: literals_pb2.Literal) -> Any:
-        """Read a value."""
-        return None if self.may_be_none and _is_none(literal) else self.codec.decode(literal)
-
-    async def adecode(self, literal: literals_pb2.Literal) -> Any:
-        """`decode` for types that need input or output."""
-        if self.codec.is_sync or (self.may_be_none and _is_none(literal)):
-            return self.decode(literal)
-        return await self.codec.adecode(literal)
-
-    def default_literal(self) -> literals_pb2.Literal:
-        """The default as a literal; kept, unless the default is mutable and may be another one next time."""
-        if self._kept is not None:
-            return self._kept
-        literal = literals_pb2.Literal()
-        self.put(self.default, literal)
-        if isinstance(self.default, (int, float, str, type(None))):
-            self._kept = literal
-        return literal
-
-
-def _takes_none(python_type: Any) -> bool:
-    inner = lookup.underlying(python_type)
-    return inner in (None, type(None)) or (lookup.is_union(inner) and type(None) in typing.get_args(inner))
-
-
-def _none_variant() -> literals_pb2.Literal:
-    """None as any Optional has it."""
-    return codec_for(_OPTIONAL).encode(None)
-
-
-def _is_none(literal: literals_pb2.Literal) -> bool:
-    scalar = literal.scalar
-    if scalar.WhichOneof("value") == "union":
-        scalar = scalar.union.value.scalar
-    return bool(scalar.WhichOneof("value") == "none_type")
-
-
 class InterfaceCodec:
     """The inputs and outputs of one interface, to the wire and back; get it from `interface_codec`.
 
@@ -181,13 +102,17 @@ class InterfaceCodec:
             block where it is false; coroutines use the others then.
     """
 
-    def __init__(self, interface: NativeInterface) -> None:
+    def __init__(self, interface: NativeInterface, task_name: str = "") -> None:
         self.version = lookup.version()
-        self.inputs = [_Variable("input", n, t, default, interface) for n, (t, default) in interface.inputs.items()]
-        self.outputs = [_Variable("output", n, t, _MISSING, interface) for n, t in interface.outputs.items()]
+        self.inputs = [
+            Variable("input", name, t, default, interface, task_name) for name, (t, default) in interface.inputs.items()
+        ]
+        self.outputs = [
+            Variable("output", name, t, MISSING, interface, task_name) for name, t in interface.outputs.items()
+        ]
         self.is_sync = all(variable.codec.is_sync for variable in [*self.inputs, *self.outputs])
         self._by_name = {variable.name: variable for variable in self.inputs}
-        self._required = {variable.name for variable in self.inputs if variable.default is _MISSING}
+        self._required = {variable.name for variable in self.inputs if variable.default is MISSING}
 
     @cached_property
     def typed(self) -> interface_pb2.TypedInterface:
@@ -263,19 +188,8 @@ class InterfaceCodec:
             TypeTransformerFailedError: if a value does not fit its type; the input is named.
             InlineIOMaxBytesBreached: if the inputs take more than ``limit``.
         """
-        given = self.bind(args, kwargs or {})
-        message = _inputs(context)
-        name = ""
-        try:
-            for variable in self.inputs:
-                name = variable.name
-                named = message.literals.add(name=name)
-                if name in given:
-                    variable.put(given[name], named.value)
-                else:
-                    named.value.CopyFrom(variable.default_literal())
-        except TypeTransformerFailedError as error:
-            raise _wrong("input", name, error) from error
+        message, steps = self._input_steps(args, kwargs or {}, context)
+        put_all(steps)
         return _limited("inputs", message, limit)
 
     async def aencode_inputs(
@@ -289,20 +203,26 @@ class InterfaceCodec:
         """`encode_inputs` without blocking on types that need input or output."""
         if self.is_sync:
             return self.encode_inputs(args, kwargs, limit=limit, context=context)
-        given = self.bind(args, kwargs or {})
-        message = _inputs(context)
-        name = ""
-        try:
-            for variable in self.inputs:
-                name = variable.name
-                named = message.literals.add(name=name)
-                if name not in given and variable.remote is not None:
-                    named.value.CopyFrom(variable.remote)
-                else:
-                    await variable.aput(given.get(name, variable.default), named.value)
-        except TypeTransformerFailedError as error:
-            raise _wrong("input", name, error) from error
+        message, steps = self._input_steps(args, kwargs or {}, context)
+        await aput_all(steps)
         return _limited("inputs", message, limit)
+
+    def _input_steps(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], context: Mapping[str, str] | None
+    ) -> tuple[common_pb2.Inputs, list[_PutStep]]:
+        """The inputs, with what is there already, and what is still to be written into them."""
+        given = self.bind(args, kwargs)
+        message = _inputs(context)
+        steps = []
+        for variable in self.inputs:
+            name = variable.name
+            literal = message.literals.add(name=name).value
+            kept = None if name in given else variable.kept
+            if kept is not None:
+                literal.CopyFrom(kept)
+            else:
+                steps.append((variable, given.get(name, variable.default), literal))
+        return message, steps
 
     def decode_inputs(self, inputs: common_pb2.Inputs) -> dict[str, Any]:
         """The values by name, in the interface's order; an absent input that has a default is left out.
@@ -311,29 +231,17 @@ class InterfaceCodec:
             ValueError: if an input is unknown, or absent without a default.
             TypeTransformerFailedError: if a literal does not fit its type; the input is named.
         """
-        values = {}
-        name = ""
-        try:
-            for name, literal in self._found(inputs.literals).items():
-                values[name] = self._by_name[name].decode(literal)
-        except TypeTransformerFailedError as error:
-            raise _wrong("input", name, error) from error
-        return values
+        steps = self._found(inputs.literals)
+        return {step[0].name: value for step, value in zip(steps, read_all(steps), strict=True)}
 
     async def adecode_inputs(self, inputs: common_pb2.Inputs) -> dict[str, Any]:
         """`decode_inputs` without blocking on types that need input or output."""
         if self.is_sync:
             return self.decode_inputs(inputs)
-        values = {}
-        name = ""
-        try:
-            for name, literal in self._found(inputs.literals).items():
-                values[name] = await self._by_name[name].adecode(literal)
-        except TypeTransformerFailedError as error:
-            raise _wrong("input", name, error) from error
-        return values
+        steps = self._found(inputs.literals)
+        return {step[0].name: value for step, value in zip(steps, await aread_all(steps), strict=True)}
 
-    def _found(self, literals: Iterable[common_pb2.NamedLiteral]) -> dict[str, literals_pb2.Literal]:
+    def _found(self, literals: Iterable[common_pb2.NamedLiteral]) -> list[_ReadStep]:
         found = {named.name: named.value for named in literals}
         unknown = [name for name in found if name not in self._by_name]
         if unknown:
@@ -342,7 +250,7 @@ class InterfaceCodec:
         missing = [name for name in self._by_name if name in self._required and name not in found]
         if missing:
             raise InputError("inputs", [_missing(missing)])
-        return {name: found[name] for name in self._by_name if name in found}
+        return [(variable, found[name]) for name, variable in self._by_name.items() if name in found]
 
     def encode_outputs(self, value: Any, task_name: str = "", *, limit: int | None = None) -> common_pb2.Outputs:
         """What a function returned, as outputs.
@@ -356,29 +264,29 @@ class InterfaceCodec:
             RuntimeDataValidationError: if the number of values is wrong, or a value does not fit; the output is named.
             InlineIOMaxBytesBreached: if the outputs take more than ``limit``.
         """
-        message = common_pb2.Outputs()
-        name = ""
+        message, steps = self._output_steps(value, task_name)
         try:
-            for variable, item in zip(self.outputs, self._returned(value, task_name), strict=True):
-                name = variable.name
-                variable.put(item, message.literals.add(name=name).value)
-        except TypeTransformerFailedError as error:
-            raise RuntimeDataValidationError(name, error, task_name) from error
+            put_all(steps)
+        except VariableError as error:
+            raise RuntimeDataValidationError(error.variable, error.error, task_name) from error.error
         return _limited("outputs", message, limit)
 
     async def aencode_outputs(self, value: Any, task_name: str = "", *, limit: int | None = None) -> common_pb2.Outputs:
         """`encode_outputs` without blocking on types that need input or output."""
         if self.is_sync:
             return self.encode_outputs(value, task_name, limit=limit)
-        message = common_pb2.Outputs()
-        name = ""
+        message, steps = self._output_steps(value, task_name)
         try:
-            for variable, item in zip(self.outputs, self._returned(value, task_name), strict=True):
-                name = variable.name
-                await variable.aput(item, message.literals.add(name=name).value)
-        except TypeTransformerFailedError as error:
-            raise RuntimeDataValidationError(name, error, task_name) from error
+            await aput_all(steps)
+        except VariableError as error:
+            raise RuntimeDataValidationError(error.variable, error.error, task_name) from error.error
         return _limited("outputs", message, limit)
+
+    def _output_steps(self, value: Any, task_name: str) -> tuple[common_pb2.Outputs, list[_PutStep]]:
+        message = common_pb2.Outputs()
+        values = self._returned(value, task_name)
+        pairs = zip(self.outputs, values, strict=True)
+        return message, [(variable, item, message.literals.add(name=variable.name).value) for variable, item in pairs]
 
     def _returned(self, value: Any, task_name: str) -> tuple[Any, ...]:
         values = value if isinstance(value, tuple) else (value,)
@@ -398,42 +306,26 @@ class InterfaceCodec:
         Raises:
             TypeTransformerFailedError: if an output is absent or does not fit; it is named.
         """
-        found = {named.name: named.value for named in outputs.literals}
-        values = []
-        name = ""
-        try:
-            for variable in self.outputs:
-                name = variable.name
-                values.append(variable.decode(_present(found, name)))
-        except TypeTransformerFailedError as error:
-            raise _wrong("output", name, error) from error
-        return _collapsed(values)
+        return _collapsed(read_all(self._present(outputs)))
 
     async def adecode_outputs(self, outputs: common_pb2.Outputs) -> Any:
         """`decode_outputs` without blocking on types that need input or output."""
         if self.is_sync:
             return self.decode_outputs(outputs)
+        return _collapsed(await aread_all(self._present(outputs)))
+
+    def _present(self, outputs: common_pb2.Outputs) -> list[_ReadStep]:
         found = {named.name: named.value for named in outputs.literals}
-        values = []
-        name = ""
-        try:
-            for variable in self.outputs:
-                name = variable.name
-                values.append(await variable.adecode(_present(found, name)))
-        except TypeTransformerFailedError as error:
-            raise _wrong("output", name, error) from error
-        return _collapsed(values)
+        for variable in self.outputs:
+            if variable.name not in found:
+                there = ", ".join(found) or "empty"
+                raise TypeTransformerFailedError(f"output {variable.name!r}: is absent; the outputs are {there}")
+        return [(variable, found[variable.name]) for variable in self.outputs]
 
 
 def _inputs(context: Mapping[str, str] | None) -> common_pb2.Inputs:
     pairs = [literals_pb2.KeyValuePair(key=key, value=value) for key, value in (context or {}).items()]
     return common_pb2.Inputs(context=pairs)
-
-
-def _present(found: Mapping[str, literals_pb2.Literal], name: str) -> literals_pb2.Literal:
-    if name not in found:
-        raise TypeTransformerFailedError(f"is absent; the outputs are {', '.join(found) or 'empty'}")
-    return found[name]
 
 
 def _collapsed(values: list[Any]) -> Any:
@@ -444,10 +336,6 @@ def _collapsed(values: list[Any]) -> Any:
 
 def _missing(names: Sequence[str]) -> str:
     return f"missing input{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"
-
-
-def _wrong(kind: str, name: str, error: Exception) -> TypeTransformerFailedError:
-    return TypeTransformerFailedError(f"{kind} {name!r}: {error}")
 
 
 _M = typing.TypeVar("_M", common_pb2.Inputs, common_pb2.Outputs)
@@ -471,8 +359,12 @@ class _Kept:
     codecs: ClassVar[dict[int, tuple[weakref.ref[Any], InterfaceCodec]]] = {}
 
 
-def interface_codec(interface: NativeInterface) -> InterfaceCodec:
+def interface_codec(interface: NativeInterface, task_name: str = "") -> InterfaceCodec:
     """The codec of an interface, compiled at first use and again after a transformer was registered.
+
+    Args:
+        interface: the interface.
+        task_name: whose interface it is, for the log line about what goes pickled.
 
     Raises:
         TypeTransformerFailedError: if a type cannot be an input or output; the variable is named.
@@ -488,7 +380,7 @@ def interface_codec(interface: NativeInterface) -> InterfaceCodec:
     kept = _Kept.codecs.get(key)
     if kept is not None and kept[0]() is interface and kept[1].version == lookup.version():
         return kept[1]
-    codec = InterfaceCodec(interface)
+    codec = InterfaceCodec(interface, task_name)
     # The dict is bound here, because at the interpreter's end this module's names go before its values.
     codecs = _Kept.codecs
     codecs[key] = (weakref.ref(interface, lambda _: codecs.pop(key, None) and None), codec)

@@ -11,7 +11,7 @@ from flyteidl2.core.literals_pb2 import Literal, LiteralMap
 from flyteidl2.core.types_pb2 import LiteralType
 
 from flyte_core.errors import InvalidValueError, TypeTransformerFailedError
-from flyte_core.types import lookup, records
+from flyte_core.types import lookup, pickle_notes, records
 from flyte_core.types.codec import TransformerCodec, codec_for, in_order
 from flyte_core.types.transformer import RestrictedTypeTransformer
 
@@ -85,6 +85,8 @@ class TypeEngine:
         """
         copy = LiteralType()
         copy.CopyFrom(codec_for(python_type).literal_type)
+        if pickle_notes.goes_pickled(copy):
+            pickle_notes.say_pickled("a value", python_type)
         return copy
 
     @classmethod

@@ -12,7 +12,6 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any
 
-from flyte_core._logging import logger
 from flyte_core.errors import InvalidValueError, TypeTransformerFailedError
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ class _State:
 
     transformers: typing.ClassVar[dict[Any, TypeTransformer[Any]]] = {}
     lazy: typing.ClassVar[dict[Any, Callable[[], TypeTransformer[Any]]]] = {}
-    pickled: typing.ClassVar[set[str]] = set()
     builtins_loaded = False
     version = 0
 
@@ -290,19 +288,7 @@ def _by_structure(t: Any) -> TypeTransformer[Any]:
         return records.PYDANTIC
     if is_record(t):
         return records.RECORD
-    _say_pickled(t)
     return PICKLE
-
-
-def _say_pickled(t: Any) -> None:
-    name = str(t)
-    if name not in _State.pickled:
-        _State.pickled.add(name)
-        hint = provider_hint(t)
-        remedy = f"; {hint} gives it one" if hint else ""
-        logger.warning(
-            "%s has no literal type of its own and goes pickled; both sides need the same Python%s", name, remedy
-        )
 
 
 def _load_builtins() -> None:

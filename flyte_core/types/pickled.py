@@ -11,7 +11,7 @@ from flyteidl2.core.types_pb2 import BlobType, LiteralType, SimpleType, TypeStru
 
 from flyte_core import storage
 from flyte_core.errors import StorageError, TypeTransformerFailedError
-from flyte_core.types.codec import AsyncCodec, Codec
+from flyte_core.types.codec import AsyncCodec, Codec, type_name
 from flyte_core.types.mismatch import ValueMismatchError, describe, shown
 from flyte_core.types.simple import CodecTransformer
 
@@ -50,7 +50,8 @@ def loads(data: bytes, source: str) -> Any:
         return cloudpickle.loads(data)
     except Exception as error:  # unpickling imports and runs the user's code
         raise ValueMismatchError(
-            f"cannot unpickle {source} ({len(data)} bytes); it needs the Python and the modules that wrote it: {error}"
+            f"cannot unpickle {source} ({len(data)} bytes); it needs the Python and the modules that wrote it: "
+            f"{type(error).__name__}: {error}"
         ) from error
 
 
@@ -162,16 +163,21 @@ class _PickleCodec(AsyncCodec):
         return literal
 
     def decode(self, literal: Literal) -> Any:
-        uri, data = _pickle_in(literal)
-        return loads(data, "the literal") if uri is None else loads(read_file(uri), uri)
+        uri, data = _pickle_in(literal, self.python_type)
+        source = self._source(uri)
+        return loads(data if uri is None else read_file(uri), source)
 
     async def adecode(self, literal: Literal) -> Any:
-        uri, data = _pickle_in(literal)
+        uri, data = _pickle_in(literal, self.python_type)
+        source = self._source(uri)
         if uri is not None:
-            return await asyncio.to_thread(loads, await aread_file(uri), uri)
+            return await asyncio.to_thread(loads, await aread_file(uri), source)
         if len(data) > INLINE_LIMIT:
-            return await asyncio.to_thread(loads, data, "the literal")
-        return loads(data, "the literal")
+            return await asyncio.to_thread(loads, data, source)
+        return loads(data, source)
+
+    def _source(self, uri: str | None) -> str:
+        return f"{uri or 'the literal'}, where {type_name(self.python_type)} was expected"
 
 
 #: Classes whose instances are small, or refused.
@@ -189,17 +195,17 @@ def _put_uri(literal: Literal, uri: str) -> None:
     literal.scalar.blob.uri = uri
 
 
-def _pickle_in(literal: Literal) -> tuple[str | None, bytes]:
+def _pickle_in(literal: Literal, expected: Any) -> tuple[str | None, bytes]:
     """Where the pickle lies, or the pickle."""
     scalar = literal.scalar
     kind = scalar.WhichOneof("value")
     if kind == "union":
-        return _pickle_in(scalar.union.value)
+        return _pickle_in(scalar.union.value, expected)
     if kind == "blob" and scalar.blob.uri:
         return scalar.blob.uri, b""
     if kind == "binary" and scalar.binary.value:
         return None, scalar.binary.value
-    raise ValueMismatchError(f"expected a pickled value, got {describe(literal)}")
+    raise ValueMismatchError(f"expected {type_name(expected)}, pickled, got {describe(literal)}")
 
 
 class _PickleTransformer(CodecTransformer):
