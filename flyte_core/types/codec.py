@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import typing
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flyteidl2.core.literals_pb2 import Literal
+from flyteidl2.core.types_pb2 import LiteralType
 
-from flyte_core.errors import TypeTransformerFailedError
+from flyte_core.errors import FlyteCoreError, TypeTransformerFailedError
 from flyte_core.types import lookup
 from flyte_core.types.mismatch import ValueMismatchError, describe, under
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
-
-    from flyteidl2.core.types_pb2 import LiteralType
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 
     from flyte_core.types.transformer import TypeTransformer
 
@@ -112,10 +112,13 @@ class AsyncCodec(Codec):
 
 
 class TransformerCodec(AsyncCodec):
-    """Any transformer's asynchronous methods as a codec."""
+    """Any transformer's asynchronous methods as a codec; what they raise is told as the transformer's."""
 
     def __init__(self, transformer: TypeTransformer[Any], python_type: Any) -> None:
-        super().__init__(python_type, transformer.get_literal_type(python_type))
+        with _told(transformer, "get_literal_type"):
+            literal_type = transformer.get_literal_type(python_type)
+        _check_message(transformer, "get_literal_type", literal_type, LiteralType)
+        super().__init__(python_type, literal_type)
         self._transformer = transformer
 
     async def aencode(self, value: Any) -> Literal:
@@ -126,12 +129,39 @@ class TransformerCodec(AsyncCodec):
         """`aencode` with a literal type that the caller brings."""
         transformer = self._transformer
         if transformer.type_assertions_enabled:
-            transformer.assert_type(self.python_type, value)
-        return await transformer.to_literal(value, self.python_type, expected)
+            with _told(transformer, "assert_type"):
+                transformer.assert_type(self.python_type, value)
+        with _told(transformer, "to_literal"):
+            literal = await transformer.to_literal(value, self.python_type, expected)
+        _check_message(transformer, "to_literal", literal, Literal)
+        return literal
 
     async def adecode(self, literal: Literal) -> Any:
         """Ask the transformer."""
-        return await self._transformer.to_python_value(literal, self.python_type)
+        with _told(self._transformer, "to_python_value"):
+            return await self._transformer.to_python_value(literal, self.python_type)
+
+
+@contextmanager
+def _told(transformer: TypeTransformer[Any], method: str) -> Iterator[None]:
+    """Turn what a user's or plugin's transformer raises into an error that names it."""
+    try:
+        yield
+    except FlyteCoreError:
+        raise
+    except Exception as error:  # a plugin boundary
+        raise ValueMismatchError(
+            f"{method} of the transformer {transformer.name!r} ({type(transformer).__module__}) failed with "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _check_message(transformer: TypeTransformer[Any], method: str, found: Any, expected: type) -> None:
+    if not isinstance(found, expected):
+        raise TypeTransformerFailedError(
+            f"{method} of the transformer {transformer.name!r} ({type(transformer).__module__}) must return a "
+            f"{expected.__name__}, got {found!r}"
+        )
 
 
 def type_name(t: Any) -> str:

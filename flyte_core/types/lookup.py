@@ -128,7 +128,7 @@ def find_transformer(t: Any) -> TypeTransformer[Any]:
             if _is_transformer(annotation):
                 return typing.cast("TypeTransformer[Any]", annotation)
         return find_transformer(underlying(t))
-    return _special(t) or _by_registration(t) or _by_plugin(t) or _by_structure(t)
+    return _special(t) or _registered(t) or _by_bases(t) or _by_structure(t)
 
 
 def _is_transformer(annotation: object) -> bool:
@@ -149,16 +149,36 @@ def _special(t: Any) -> TypeTransformer[Any] | None:
     return None
 
 
-def _by_registration(t: Any) -> TypeTransformer[Any] | None:
-    found = _registered(t)
-    if found is not None:
-        return found
-    origin = typing.get_origin(t)
-    for base in (origin or t,) if not isinstance(origin or t, type) else (origin or t).__mro__:
+def _by_bases(t: Any) -> TypeTransformer[Any] | None:
+    """The nearest base class that is registered or claimed by a plugin; then what claims a protocol of the class."""
+    owner = typing.get_origin(t) or t
+    if not isinstance(owner, type):
+        return _registered(owner)
+    claimed = _claimed(owner)
+    for base in owner.__mro__:
         found = _registered(base)
         if found is not None:
             return found
+        if _claimed_name(base) in claimed and _may_be_claimed(base):
+            return _load(owner, _claimed_name(base))
+    for name in claimed:
+        if name.startswith(_PROTOCOL) and hasattr(owner, _dunder(name)):
+            return _load(owner, name)
     return None
+
+
+def _claimed(owner: type) -> list[str]:
+    """The names that plugins claim, if asking makes sense for this class."""
+    if not _may_be_claimed(owner):
+        return []
+    from flyte_core.registry import TaskPluginRegistry
+
+    return TaskPluginRegistry.index.names(_GROUP)
+
+
+def _dunder(name: str) -> str:
+    """The attribute that ``protocol.NAME`` claims: ``__NAME__``, such as ``__arrow_c_stream__``."""
+    return f"__{name.removeprefix(_PROTOCOL)}__"
 
 
 def _registered(t: Any) -> TypeTransformer[Any] | None:
@@ -189,7 +209,12 @@ def load_claimed(t: type) -> bool:
         PluginError: it is blocked, contested or broken.
     """
     _load_builtins()
-    return _by_plugin(t) is not None
+    claimed = _claimed(t)
+    for base in t.__mro__:
+        if _claimed_name(base) in claimed and _may_be_claimed(base):
+            _load(t, _claimed_name(base))
+            return True
+    return False
 
 
 def provider_hint(t: Any) -> str:
@@ -215,51 +240,37 @@ def _claimed_name(base: type) -> str:
     return f"{base.__module__.partition('.')[0]}.{base.__name__}"
 
 
-def _by_plugin(t: Any) -> TypeTransformer[Any] | None:
-    """Ask the installed plugins who claims this class, one of its bases, or a protocol it offers."""
-    owner = typing.get_origin(t) or t
-    if not isinstance(owner, type) or not _may_be_claimed(owner):
-        return None
-    from flyte_core.registry import TaskPluginRegistry
-
-    claimed = TaskPluginRegistry.index.names(_GROUP)
-    for name in _claims(owner, claimed):
-        return _take_over(owner, name, TaskPluginRegistry.load("transformer", name))
-    return None
-
-
-def _claims(owner: type, claimed: list[str]) -> list[str]:
-    """The claimed names that fit a class, nearest first: ``package.Class`` along the MRO, then ``protocol.NAME``.
-
-    ``protocol.NAME`` fits classes with an attribute ``__NAME__``, such as ``protocol.arrow_c_stream``.
-    """
-    bases = [base for base in owner.__mro__ if _may_be_claimed(base)]
-    names = [_claimed_name(base) for base in bases]
-    protocols = [name for name in claimed if name.startswith(_PROTOCOL)]
-    return [
-        *(name for name in names if name in claimed),
-        *(name for name in protocols if hasattr(owner, f"__{name.removeprefix(_PROTOCOL)}__")),
-    ]
-
-
-def _take_over(owner: type, name: str, module: Any) -> TypeTransformer[Any]:
+def _load(owner: type, name: str) -> TypeTransformer[Any]:
     """Register what a plugin's module lists under ``TRANSFORMERS``, and hold it to its claim.
 
     Raises:
-        TypeTransformerFailedError: if none of them is for the class.
+        PluginError: the plugin is blocked, contested or broken, or made for another version of the hook API.
+        TypeTransformerFailedError: what it lists is no transformer, or none of it is for the class.
     """
-    dunder = f"__{name.removeprefix(_PROTOCOL)}__" if name.startswith(_PROTOCOL) else None
+    from flyte_core.registry import TaskPluginRegistry
+
+    module = TaskPluginRegistry.load("transformer", name)
+    source = getattr(module, "__name__", str(module))
     for item in getattr(module, "TRANSFORMERS", ()):
-        transformer = item() if isinstance(item, type) else item
+        transformer = _made(item, source)
         register_additional(transformer, transformer.python_type, override=False)
-        if dunder is not None and hasattr(transformer.python_type, dunder):
+        if name.startswith(_PROTOCOL) and hasattr(transformer.python_type, _dunder(name)):
             register_additional(transformer, owner, override=False)
-    found = _by_registration(owner)
-    if found is None:
-        raise TypeTransformerFailedError(
-            f"{getattr(module, '__name__', module)} claims {name!r}, but none of its TRANSFORMERS is for {owner!r}"
-        )
-    return found
+    for base in owner.__mro__:
+        found = _registered(base)
+        if found is not None:
+            return found
+    raise TypeTransformerFailedError(f"{source} claims {name!r}, but none of its TRANSFORMERS is for {owner!r}")
+
+
+def _made(item: Any, source: str) -> TypeTransformer[Any]:
+    try:
+        transformer = item() if isinstance(item, type) else item
+    except Exception as error:  # a plugin's constructor
+        raise TypeTransformerFailedError(f"{source}: {item!r} of its TRANSFORMERS cannot be made: {error}") from error
+    if not _is_transformer(transformer):
+        raise TypeTransformerFailedError(f"{source}: its TRANSFORMERS has {item!r}, which is no TypeTransformer")
+    return typing.cast("TypeTransformer[Any]", transformer)
 
 
 def _may_be_claimed(owner: type) -> bool:

@@ -6,11 +6,13 @@ import types
 from typing import Any
 
 import pytest
+from flyteidl2.core.literals_pb2 import Literal
+from flyteidl2.core.types_pb2 import LiteralType, SimpleType
 
 from flyte_core.discovery import PluginIndex
-from flyte_core.errors import PluginConflictError, TypeTransformerFailedError
+from flyte_core.errors import PluginConflictError, PluginLoadError, PluginVersionError, TypeTransformerFailedError
 from flyte_core.registry import Registry
-from flyte_core.types import lookup
+from flyte_core.types import TypeTransformer, lookup
 from flyte_core.types.codec import codec_for
 
 GROUP = "flyte_core.type_transformers"
@@ -176,3 +178,93 @@ def test_the_public_names_are_listed_and_others_are_missing():
         assert getattr(flyte_core.types, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         flyte_core.types.nonsense  # noqa: B018 - the look-up is what is tested
+
+
+def test_the_class_itself_is_asked_also_after_its_base_was_used(plugins):
+    claim(plugins, "framelib.Base", cls="Base")
+    claim(plugins, "framelib.Frame")
+    assert lookup.find_transformer(frames().Base).name == "Base"
+    assert lookup.find_transformer(frames().Frame).name == "Frame"
+
+
+def test_a_base_that_is_registered_by_hand_comes_before_the_claim_of_one_further_away(plugins, celsius_transformer):
+    claim(plugins, "framelib.Base", cls="Base")
+
+    class Between(frames().Base):
+        pass
+
+    class Lowest(Between):
+        pass
+
+    own = celsius_transformer()
+    lookup.register_additional(own, Between, override=False)
+    assert lookup.find_transformer(Lowest) is own
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        ("raise KeyError('boom')", PluginLoadError, r"(?s)dist-broken.*KeyError: 'boom'"),
+        ("flyte_core_api = '>=99'\nTRANSFORMERS = []", PluginVersionError, r"(?s)dist-broken.*made for version '>=99'"),
+        ("flyte_core_api = 'x'", PluginVersionError, r"(?s)dist-broken.*flyte_core_api"),
+        ("TRANSFORMERS = [5]", TypeTransformerFailedError, "TRANSFORMERS has 5, which is no TypeTransformer"),
+        ("TRANSFORMERS = [dict]", TypeTransformerFailedError, "which is no TypeTransformer"),
+        ("class A:\n    def __init__(self, x): ...\nTRANSFORMERS = [A]", TypeTransformerFailedError, "cannot be made"),
+        (
+            "from flyte_core.types import TypeTransformer\nTRANSFORMERS = [TypeTransformer('other', complex)]",
+            TypeTransformerFailedError,
+            r"claims 'framelib\.Frame', but none of its TRANSFORMERS is for .*Frame",
+        ),
+    ],
+)
+def test_a_broken_plugin_is_an_error_that_names_it_each_time(plugins, source, error, message):
+    plugins.plugin(GROUP, "framelib.Frame", source, dist="dist-broken")
+    for _ in range(2):
+        with pytest.raises(error, match=message):
+            lookup.find_transformer(frames().Frame)
+
+
+class Failing(TypeTransformer):
+    """Fails where it is told to, returns nonsense elsewhere."""
+
+    def __init__(self, t, place):
+        super().__init__("failing", t)
+        self._place = place
+
+    def _act(self, place, result):
+        if self._place == place:
+            raise KeyError("boom")
+        return "nonsense" if self._place == f"{place} nonsense" else result
+
+    def get_literal_type(self, t):
+        return self._act("get_literal_type", LiteralType(simple=SimpleType.STRING))
+
+    def assert_type(self, t, v):
+        self._act("assert_type", None)
+
+    async def to_literal(self, python_val, python_type, expected):
+        return self._act("to_literal", Literal())
+
+    async def to_python_value(self, lv, expected_python_type):
+        return self._act("to_python_value", None)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "get_literal_type",
+        "get_literal_type nonsense",
+        "assert_type",
+        "to_literal",
+        "to_literal nonsense",
+        "to_python_value",
+    ],
+)
+def test_what_a_transformer_does_wrong_is_told_as_its_own(own_registry, place):
+    class Odd:
+        pass
+
+    lookup.register(Failing(Odd, place))
+    reason = "must return a .*'nonsense'" if "nonsense" in place else "failed with KeyError: 'boom'"
+    with pytest.raises(TypeTransformerFailedError, match=f"{place.split()[0]} of the transformer 'failing' .*{reason}"):
+        codec_for(list[Odd]).decode(codec_for(list[Odd]).encode([Odd()]))
