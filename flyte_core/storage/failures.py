@@ -80,7 +80,7 @@ def failure_of(error: BaseException) -> Failure:
         return Failure(reason=error.reason, error=type(error), attempts=error.attempts)
     if isinstance(error, WrongContentError):
         return Failure(reason=str(error), error=StorageIntegrityError, transient=True)
-    if module == "obstore" or "Debug source:" in str(error):
+    if module == "obstore" or "Debug source:" in str(error) or "Could not parse path" in str(error):
         return _of_obstore(error)
     if module == "aiohttp":
         return _of_aiohttp(error)
@@ -134,7 +134,7 @@ def _named(error: BaseException, name: str, head: str) -> Failure | None:
     if name in ("PermissionDeniedError", "UnauthenticatedError"):
         status = _of_status(head)
         return Failure(reason=status.reason if status else "access is denied", error=StoragePermissionError)
-    if name == "InvalidPathError" or (isinstance(error, ValueError) and "path" in head):
+    if name == "InvalidPathError" or (isinstance(error, ValueError) and "parse path" in head):
         return Failure(reason=f"a name that the client library cannot reach: {_line(head)}")
     if "Content-Range header not present" in head:
         return Failure(reason="the server ignores requests for a range of bytes")
@@ -155,6 +155,8 @@ def _of_status(head: str) -> Failure | None:
     if not detail and body and "<" not in body:
         detail = _line(body, 100)
     reason = f"the server answered {status} {phrase}".strip() + (f" ({detail})" if detail else "")
+    if status == 404:
+        return Failure(reason=reason, error=StorageNotFoundError)
     if code in _CREDENTIAL_CODES:
         return Failure(reason=reason, error=StoragePermissionError)
     return Failure(reason=reason, transient=status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES)

@@ -256,7 +256,8 @@ def _upload(source: Path, url: str, transfer: Transfer, check: Callable[[], None
     handle = FsspecWriter(url, transfer)
     try:
         with source.open("rb", buffering=0) as file:
-            while data := file.read(_PIECE):
+            # Not more than there was at first: a file that somebody appends to all the time would never end.
+            while data := file.read(min(_PIECE, before[0] - file.tell())):
                 handle.write(data)
                 check()
         if _identity(source, url) != before:

@@ -218,6 +218,7 @@ class FsspecWriter:
         self._draft = f"{parent}/.{name[:64]}.{os.urandom(8).hex()}.tmp" if _moves(self._fs) else self._path
         if parent:
             _make_folder(self._fs, parent)
+        self._before = self._there() if self._draft == self._path else None
         self._file = self._fs.open(self._draft, "wb")
         self._over = False
 
@@ -251,11 +252,19 @@ class FsspecWriter:
         try:
             if self._draft == self._path and hasattr(self._file, "discard"):
                 self._file.discard()  # such as an upload in parts, which is then not completed
-                return
-            self._file.close()
-            self._fs.rm_file(self._draft)
+            else:
+                self._file.close()
+            if self._draft != self._path or self._there() != self._before:
+                self._fs.rm_file(self._draft)
         except Exception:  # a file system's own; the failure that led here is the one to tell
             return
+
+    def _there(self) -> ObjectInfo | None:
+        """Describe what is under the file's own name."""
+        try:
+            return look(self._url)
+        except FileNotFoundError:
+            return None
 
     def _move(self) -> None:
         if _is_memory(self._fs):

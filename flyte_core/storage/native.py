@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Coroutine
 from types import ModuleType
 from typing import Any, TypeVar
 
-__all__ = ["obstore", "wait_for"]
+__all__ = ["clean_up", "obstore", "wait_for"]
+
+_GRACE = 2.0  # seconds for what still runs when the process ends
 
 T = TypeVar("T")
 
 # The process that obstore's own threads run in; a forked child has the library without its threads.
 _used_in: int | None = None
+# The process that is ending.
+_over_in: int | None = None
 # Kept alive: what is torn down in a forked child may wait for threads that are not there.
 _left_behind: list[ModuleType] = []
-_loops: dict[int, asyncio.AbstractEventLoop] = {}
+_loops: dict[int, tuple[asyncio.AbstractEventLoop, threading.Thread]] = {}
 _loop_lock = threading.Lock()
 if hasattr(os, "register_at_fork"):
     # A thread that is not in the child may hold it.
@@ -40,9 +47,12 @@ def obstore() -> ModuleType:
     """
     global _used_in
     pid = os.getpid()
-    if _used_in is not None and _used_in != pid:
-        _load_again()
-    _used_in = pid
+    if _used_in != pid:
+        if _used_in is None:
+            atexit.register(_settle)
+        else:
+            _load_again()
+        _used_in = pid
     import obstore as module
 
     return module
@@ -68,17 +78,40 @@ def _load_again() -> None:
         spec.loader.exec_module(module)
 
 
+def _settle() -> None:
+    """Let everything end that still wants Python, before the interpreter is taken down.
+
+    One of obstore's threads that is handing a result over when Python exits is ended inside of Rust, and takes the
+    process with it: seen in one of six programs whose last act was to write an object.
+    """
+    global _over_in
+    _over_in = os.getpid()
+    loop, thread = _loops.pop(os.getpid(), (None, None))
+    if loop is not None and thread is not None:
+        with contextlib.suppress(Exception):  # whatever it is, the process ends now
+            asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result(_GRACE)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_GRACE)
+    time.sleep(0.01)
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_GRACE)
+
+
 def _loop() -> asyncio.AbstractEventLoop:
     pid = os.getpid()
-    loop = _loops.get(pid)
-    if loop is None:
-        with _loop_lock:
-            loop = _loops.get(pid)
-            if loop is None:
-                loop = asyncio.new_event_loop()
-                threading.Thread(target=loop.run_forever, name="flyte_core-storage", daemon=True).start()
-                _loops[pid] = loop
-    return loop
+    with _loop_lock:
+        if pid not in _loops:
+            loop = asyncio.new_event_loop()
+            thread = threading.Thread(target=loop.run_forever, name="flyte_core-storage", daemon=True)
+            thread.start()
+            _loops[pid] = (loop, thread)
+        return _loops[pid][0]
 
 
 def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -104,3 +137,20 @@ def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
     except BaseException:
         future.cancel()
         raise
+
+
+def clean_up(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Do as `wait_for` does, unless the process is ending: then nothing is left to clean up.
+
+    Args:
+        coroutine: what to run.
+
+    Example:
+        >>> async def nothing() -> None:
+        ...     return None
+        >>> clean_up(nothing())
+    """
+    if _over_in == os.getpid():
+        coroutine.close()
+    else:
+        wait_for(coroutine)

@@ -11,7 +11,7 @@ import attrs
 
 from flyte_core.errors import StorageError, StorageIntegrityError
 from flyte_core.storage.download import Content
-from flyte_core.storage.native import obstore, wait_for
+from flyte_core.storage.native import clean_up, obstore, wait_for
 from flyte_core.storage.retry import Deadline
 from flyte_core.storage.upload import parts_of
 
@@ -168,7 +168,7 @@ class ObjectReader:
     def _drop(self) -> None:
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
-            wait_for(ahead.close())
+            clean_up(ahead.close())
 
 
 class _DiscardedError(Exception):
@@ -223,7 +223,7 @@ class ObjectWriter:
         self._over = True
         self._take()
         if self._upload is not None:
-            wait_for(self._give_up())
+            clean_up(self._give_up())
 
     def _take(self) -> bytes:
         data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)

@@ -117,7 +117,8 @@ class _Source:
 
     def _read(self) -> bytes:
         pieces: list[bytes] = []
-        missing = self.part
+        # Not more than there was at first: a file that somebody appends to all the time would never end.
+        missing = min(self.part, self.size - self._file.tell())
         while missing:
             try:
                 piece = self._file.read(missing)

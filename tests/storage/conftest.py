@@ -18,7 +18,14 @@ __all__ = ["faulty"]
 @pytest.fixture(autouse=True)
 def _own_storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing of the environment's credentials, and no configuration left behind."""
-    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "SSL_CERT_FILE"):
+    for name in (
+        "AWS_PROFILE",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_ENDPOINT_URL",
+        "AWS_CA_BUNDLE",
+        "SSL_CERT_FILE",
+    ):
         monkeypatch.delenv(name, raising=False)
     use_storage(None)
     yield
