@@ -147,15 +147,22 @@ def _cell(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
+    if _is_word(value):
+        return _word(value)
+    if isinstance(value, Sequence) and all(map(_is_word, value)):
+        return ", ".join(map(_word, value)) or "[]"
+    simple = _simple(value)
+    return simple if isinstance(simple, str) else json.dumps(simple, ensure_ascii=False, default=str)
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, (*_PLAIN, enum.Enum))
+
+
+def _word(value: Any) -> str:
     if isinstance(value, enum.Enum):
         return str(value.value)
-    if isinstance(value, (dt.datetime, dt.date)):
-        return value.isoformat()
-    if isinstance(value, _PLAIN):
-        return str(value)
-    if isinstance(value, Sequence) and all(isinstance(item, (*_PLAIN, enum.Enum)) for item in value):
-        return ", ".join(map(_text, value)) or "[]"
-    return json.dumps(_simple(value), ensure_ascii=False, default=str)
+    return value.isoformat() if isinstance(value, (dt.datetime, dt.date)) else str(value)
 
 
 def _simple(value: Any) -> Any:
@@ -166,4 +173,4 @@ def _simple(value: Any) -> Any:
         return {_text(key): _simple(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_simple(item) for item in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else _text(value)
+    return value if isinstance(value, (str, int, float, bool, type(None))) else _word(value)

@@ -125,3 +125,16 @@ def test_floats_that_json_does_not_have_are_words():
 def test_records_are_objects_in_json():
     found = jsonable(task(o0=list[Row]), {"o0": [Row("a", 1.5)]})
     assert found == {"o0": [{"name": "a", "delay": 1.5}]}
+
+
+class Own:
+    """What nothing is known of but how it is written."""
+
+    def __str__(self) -> str:
+        return "own"
+
+
+def test_an_object_that_is_no_record_is_written_as_it_writes_itself():
+    assert readable({"o0": Own()}) == "own"
+    assert readable({"o0": [Own(), {"a": 1j}]}) == '["own", {"a": "1j"}]'
+    assert readable({"o0": (Own(), None)}) == '["own", null]'
