@@ -157,7 +157,7 @@ class Handlers:
         Raises:
             DuplicateHandlerError: another handler stands there, and ``override`` is false.
         """
-        tables = cls.encoders if isinstance(handler, DataFrameEncoder) else cls.decoders
+        tables: Any = cls.encoders if isinstance(handler, DataFrameEncoder) else cls.decoders
         by_format = tables.setdefault(handler.python_type, {}).setdefault(protocol, {})
         existing = by_format.get(handler.supported_format)
         if existing is not None and not override and id(existing) not in cls.replaceable:

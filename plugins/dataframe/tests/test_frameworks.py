@@ -65,7 +65,9 @@ def same(one: Any, other: Any) -> bool:
 
 def values(frame: Any) -> Any:
     frame = collected(frame)
-    return frame.to_dict("list") if isinstance(frame, pd.DataFrame) else pa.table(frame).to_pydict()
+    if isinstance(frame, pd.DataFrame):
+        return frame.to_dict("list")
+    return frame.to_dict(as_series=False) if isinstance(frame, pl.DataFrame) else frame.to_pydict()
 
 
 def encode(value: Any, t: Any) -> Any:

@@ -60,22 +60,30 @@ def test_a_type_is_found_when_it_is_met_and_not_before():
 def test_without_the_plugin_errors_and_warnings_name_it():
     out = run("""
         import logging, pandas
-        import flyte_core.types.lookup as lookup
-        lookup._by_plugin = lambda t: None
+        from flyte_core.discovery import PluginIndex
+        names = PluginIndex.names
+        PluginIndex.names = lambda self, group: [] if "transformers" in group else names(self, group)
+        import flyte_core
         from flyte_core.io import DataFrame
-        from flyte_core.types import TypeEngine
         from flyte_core.types.codec import codec_for
         try:
             codec_for(DataFrame).encode(DataFrame.from_df(pandas.DataFrame()))
         except TypeError as error:
             print(error)
-        import flyte_core
         class Keep(logging.Handler):
             def emit(self, record): print(record.getMessage())
         flyte_core.logger.addHandler(Keep())
-        TypeEngine.to_literal_type(pandas.DataFrame)
+        env = flyte_core.TaskEnvironment("frames", image="python:3.12")
+        @env.task
+        def rows(df: pandas.DataFrame) -> int:
+            return len(df)
+        print(flyte_core.run(rows, pandas.DataFrame({"a": [1, 2]})).outputs())
     """)
-    assert out.count("pip install flyte-core-dataframe") == 2
+    error, warning, rows = out.splitlines()
+    assert "pip install flyte-core-dataframe" in error
+    assert "pickled" in warning
+    assert "pip install flyte-core-dataframe" in warning
+    assert rows == "2"
 
 
 def test_another_library_needs_a_small_module_and_one_entry_point(tmp_path):

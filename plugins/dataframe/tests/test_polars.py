@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 from hypothesis import given, settings
+from polars.testing import assert_frame_equal
 from polars.testing.parametric import dataframes
 
 from flyte_core.io import DataFrame
@@ -55,8 +56,7 @@ EXCLUDED = [pl.Object, pl.Decimal, *(getattr(pl, name) for name in ("Float16", "
 @given(dataframes(max_cols=4, max_size=5, excluded_dtypes=EXCLUDED))
 def test_any_frame_comes_back_as_it_was(frame):
     found = decode(encode(frame, pl.DataFrame), pl.DataFrame)
-    assert found.schema == frame.schema
-    assert found.equals(frame, null_equal=True)
+    assert_frame_equal(found, frame, check_exact=True)
 
 
 def test_a_lazy_frame_is_computed_only_once_while_it_is_stored():

@@ -71,7 +71,7 @@ def _read_csv(url: str, declared: StructuredDatasetType) -> pd.DataFrame:
     if not declares(declared):
         return frame
     columns = check_schema(url, declared, pa.Schema.from_pandas(frame, preserve_index=False))
-    return frame if columns is None else frame[columns]
+    return frame if columns is None else frame.loc[:, columns]
 
 
 def _read_csv_file(url: str, declared: StructuredDatasetType) -> pd.DataFrame:
