@@ -26,13 +26,14 @@ def words(owner: str, field: str, value: object) -> list[str]:
     """Give a command or its arguments as a list of texts.
 
     Raises:
-        InvalidValueError: (a ValueError) when it is no list, or something in it is no text.
+        InvalidTypeError: (a TypeError) when it is no list.
+        InvalidValueError: (a ValueError) when something in it is no text.
     """
     if value is None:
         return []
     allowed = f"a list of texts, one for each word: all elements of {field} must be str"
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise InvalidValueError(owner, field, value, allowed + '; for a shell, ["sh", "-c", "..."]')
+        raise InvalidTypeError(owner, field, value, allowed + '; for a shell, ["sh", "-c", "..."]')
     found = list(value)
     for word in found:
         if not isinstance(word, str):

@@ -10,6 +10,7 @@ __all__ = [
     "ContainerOOMError",
     "DockerMissingError",
     "EngineUnavailableError",
+    "MissingOutputError",
     "OutputError",
     "PathInTemplateError",
 ]
@@ -41,6 +42,10 @@ class OutputError(RuntimeUserError, ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__("OutputError", message)
+
+
+class MissingOutputError(OutputError, FileNotFoundError):
+    """The container ended well, and has not written an output that is declared."""
 
 
 class EngineUnavailableError(RuntimeSystemError):

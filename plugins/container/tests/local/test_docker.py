@@ -18,6 +18,7 @@ from flyte_core_container.errors import (
     ContainerLostError,
     ContainerOOMError,
     EngineUnavailableError,
+    MissingOutputError,
     OutputError,
     PathInTemplateError,
 )
@@ -347,8 +348,14 @@ def test_cancelling_at_any_moment_leaves_nothing(docker_api: Any, image: str, mo
 
 
 def test_a_missing_output_is_an_error_with_the_log(image: str) -> None:
-    with pytest.raises(OutputError, match=r"(?s)exit code 0.*y.*    forgot"):
+    with pytest.raises(MissingOutputError, match=r"(?s)exit code 0.*y.*    forgot"):
         run(shell(image, "echo forgot", outputs={"y": int}))
+
+
+def test_a_failure_that_the_container_reports_itself_is_the_tasks(engine: Any, image: str) -> None:
+    script = "echo 1 > /var/outputs/y; printf 'boom\\n' > /var/outputs/_ERROR"
+    with pytest.raises(ContainerFailedError, match="User Error: boom;"):
+        run(shell(image, script, outputs={"y": int}))
 
 
 @pytest.mark.parametrize(
@@ -381,6 +388,13 @@ def test_the_references_texts_are_taken_with_a_warning(image: str) -> None:
     with pytest.warns(UserWarning, match="refused on a cluster"):
         got = run(shell(image, script, outputs={"when": dt.datetime, "span": dt.timedelta}))
     assert got == (dt.datetime(2024, 2, 3, 4, 5, 6), dt.timedelta(days=1, hours=2, minutes=3, seconds=4))
+
+
+def test_a_datetime_keeps_the_offset_of_its_text(image: str) -> None:
+    task = shell(image, "echo 2024-02-03T04:05:06+02:00 > /var/outputs/when", outputs={"when": dt.datetime})
+    (when,) = run(task)
+    assert when.isoformat() == "2024-02-03T04:05:06+02:00"
+    assert flyte_core.run(task).outputs().isoformat() == "2024-02-03T02:05:06+00:00"
 
 
 @pytest.mark.filterwarnings("ignore:.*refused on a cluster")

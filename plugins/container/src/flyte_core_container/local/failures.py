@@ -7,12 +7,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flyte_core.errors import BaseRuntimeError, TaskTimeoutError
-from flyte_core_container.errors import ContainerFailedError, ContainerLostError, ContainerOOMError, OutputError
+from flyte_core_container.errors import (
+    ContainerFailedError,
+    ContainerLostError,
+    ContainerOOMError,
+    MissingOutputError,
+    OutputError,
+)
 
 if TYPE_CHECKING:
     from flyte_core_container.local.container import ContainerSpec, Ending
 
-__all__ = ["failure", "output_failure", "shown_log", "timeout_failure"]
+__all__ = ["failure", "output_failure", "reported_failure", "shown_log", "timeout_failure"]
 
 #: A line is shown up to here, so that a line of a megabyte does not hide the message.
 _SHOWN = 400
@@ -82,9 +88,20 @@ def timeout_failure(spec: ContainerSpec, limit: float, lines: Sequence[str]) -> 
     )
 
 
-def output_failure(spec: ContainerSpec, error: Exception, lines: Sequence[str]) -> OutputError:
-    """Give the error of a container that ended well and left outputs that cannot be read."""
-    return OutputError(
+def output_failure(
+    spec: ContainerSpec, error: Exception, lines: Sequence[str], *, missing: bool = False
+) -> OutputError:
+    """Give the error of a container that ended well and left outputs that cannot be read, or not all of them."""
+    return (MissingOutputError if missing else OutputError)(
         f"task {spec.task!r}: its container of image {spec.image!r} ended with exit code 0, but {error}"
         f"{shown_log(lines)}"
+    )
+
+
+def reported_failure(spec: ContainerSpec, report: str, lines: Sequence[str]) -> ContainerFailedError:
+    """Give the error of a container that has reported its own failure, as CoPilot words it."""
+    return ContainerFailedError(
+        f"task {spec.task!r}: its container of image {spec.image!r} reported in the file _ERROR: User Error: {report}"
+        f"{shown_log(lines)}",
+        0,
     )

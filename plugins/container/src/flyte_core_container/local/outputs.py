@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from flyte_core.types.convert import InterfaceCodec
 
-__all__ = ["read_values"]
+__all__ = ["missing_outputs", "read_values", "reported_error"]
 
 #: No text of a datetime is longer.
 _LONGEST = 64
+
+#: Bytes of a container's own report, as on a cluster.
+_LONGEST_REPORT = 2**20
 
 
 async def read_values(
@@ -48,11 +51,40 @@ async def read_values(
     )
 
 
-def _as_written(file: Path, value: dt.datetime) -> dt.datetime:
-    """Give a datetime without an offset where its text has none, as the Flyte SDK does; it is read as UTC later."""
+def reported_error(folder: Path) -> str | None:
+    """Give the text by which a container reports its own failure to CoPilot, in the file ``_ERROR``; None without.
+
+    Raises:
+        OSError: when it cannot be read.
+        ValueError: when it is no plain file of at most a mebibyte.
+    """
+    from flyte_core_container.copilot.files import read_file
+    from flyte_core_container.copilot.names import ERROR_FILE
+
+    file = folder / ERROR_FILE
     try:
-        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), encoding="ascii") as text:  # noqa: PTH123 - not a link
+        data = read_file(str(file), _LONGEST_REPORT)
+    except FileNotFoundError:
+        return None
+    return data.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def missing_outputs(folder: Path, names: Iterable[str]) -> list[str]:
+    """Name the outputs that have neither a file of their name nor one with an extension."""
+    found = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return [name for name in names if not any(file == name or file.startswith(f"{name}.") for file in found)]
+
+
+def _as_written(file: Path, value: dt.datetime) -> dt.datetime:
+    """Give a datetime with the offset that its text has, or without one, as the Flyte SDK does.
+
+    CoPilot, and so a run, knows moments only, and gives them in UTC.
+    """
+    try:
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), encoding="ascii") as text:  # noqa: PTH123 - no link
             read = dt.datetime.fromisoformat(text.read(_LONGEST).strip())
     except (OSError, ValueError):
         return value
-    return value if read.tzinfo is not None else value.replace(tzinfo=None)
+    if read.tzinfo is None:
+        return value.replace(tzinfo=None)
+    return read if read == value else value

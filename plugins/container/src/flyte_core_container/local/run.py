@@ -18,11 +18,11 @@ from flyte_core.types.convert import interface_codec
 from flyte_core_container.errors import OutputError, PathInTemplateError
 from flyte_core_container.local.container import Container, ContainerSpec, Ending, Mount
 from flyte_core_container.local.engine import connect
-from flyte_core_container.local.failures import failure, output_failure, timeout_failure
+from flyte_core_container.local.failures import failure, output_failure, reported_failure, timeout_failure
 from flyte_core_container.local.files import Staging, open_to_all, staging_root
 from flyte_core_container.local.limits import host_limits
 from flyte_core_container.local.logs import LogFollower, last_lines
-from flyte_core_container.local.outputs import read_values
+from flyte_core_container.local.outputs import missing_outputs, read_values, reported_error
 from flyte_core_container.local.owner import ownership
 from flyte_core_container.local.threads import in_thread, to_its_end
 from flyte_core_container.rendering import TemplateValues, render, template_inputs
@@ -155,9 +155,15 @@ class _Run:
         if self.staging.outputs is None:
             return ()
         try:
-            return await read_values(interface_codec(interface), self.staging.outputs, interface.outputs, _raw_prefix())
-        except (FlyteCoreError, OSError) as e:
-            raise output_failure(self.spec, e, lines) from e
+            report = reported_error(self.staging.outputs)
+            if report is None:
+                return await read_values(
+                    interface_codec(interface), self.staging.outputs, interface.outputs, _raw_prefix()
+                )
+        except (FlyteCoreError, OSError, ValueError) as e:
+            missing = bool(missing_outputs(self.staging.outputs, interface.outputs))
+            raise output_failure(self.spec, e, lines, missing=missing) from e
+        raise reported_failure(self.spec, report, lines)
 
     def _show(self, line: str) -> None:
         print(f"[{self.task.short_name}] {line}", flush=True)
