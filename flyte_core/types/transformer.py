@@ -26,6 +26,10 @@ class TypeTransformer(Generic[T]):
     Subclasses give `get_literal_type`, `to_literal` and `to_python_value`. A transformer that does no input or
     output may give `codec` as well, whose functions are synchronous and therefore much faster in containers.
 
+    This class is versioned with the hook API (`flyte_core.hookspecs.HOOK_API_VERSION`): a plugin's module of
+    transformers may say with ``flyte_core_api = ">=1,<2"`` which versions it was made for. What a transformer raises
+    becomes a `TypeTransformerFailedError` that names it.
+
     Args:
         name: a short name; on the wire it is the tag of this type inside a union.
         t: the Python type.
