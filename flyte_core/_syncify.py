@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, ParamSpec, TypeVar, overload
@@ -38,8 +39,54 @@ def run_coroutine(coroutine: Coroutine[Any, Any, R]) -> R:
 
     # Not get_running_loop() and its RuntimeError: that would be the context of whatever the coroutine raises.
     if asyncio._get_running_loop() is None:
-        return asyncio.run(coroutine)
+        return _run_cancelled_by_sigint(coroutine)
     return _run_in_thread(coroutine)
+
+
+def _run_cancelled_by_sigint(coroutine: Coroutine[Any, Any, R]) -> R:
+    """Run a coroutine that the first Ctrl-C cancels, at once; the second is raised wherever the program is.
+
+    `asyncio.run` does so from Python 3.11 on. Before, it raises the first one wherever the loop is, which can leave
+    threads that nobody stops. And in all versions a signal that comes just before the loop begins to wait is seen when
+    the waiting ends, which on a busy machine happens and may be never; the wakeup descriptor ends it.
+    """
+    import asyncio
+    import signal
+    import threading
+
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    ):
+        return asyncio.run(coroutine)
+    interrupted = False
+
+    async def main() -> R:
+        task = asyncio.current_task()
+
+        def cancel(_number: int, _frame: object) -> None:
+            nonlocal interrupted
+            if interrupted or task is None or task.done():
+                raise KeyboardInterrupt
+            interrupted = True
+            task.cancel()
+
+        with contextlib.suppress(NotImplementedError):  # on Windows, whose loop has a wakeup descriptor anyway
+            # For that descriptor; as the handler it would wait for a loop that may be blocked by a task's code.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
+        signal.signal(signal.SIGINT, cancel)
+        return await coroutine
+
+    descriptor = signal.set_wakeup_fd(-1)
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        if interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.set_wakeup_fd(descriptor)
 
 
 def _run_in_thread(coroutine: Coroutine[Any, Any, R]) -> R:

@@ -7,6 +7,8 @@ import contextvars
 import copy
 import inspect
 import pickle
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -116,3 +118,37 @@ def test_a_plain_function_gets_an_awaited_form_that_runs_when_awaited() -> None:
 from flyte_core import report as _report  # noqa: E402
 
 syncified_of_this_module = _report.log
+
+
+_INTERRUPTED = """
+import asyncio, os, signal, threading
+from flyte_core._syncify import run_coroutine
+
+started = threading.Event()
+
+def interrupts():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    started.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+
+async def waits():
+    started.set()
+    try:
+        await asyncio.sleep(60)
+    finally:
+        print("cleaned", flush=True)
+
+# So that another thread gets the signal: the system call in which the loop waits goes on.
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+threading.Thread(target=interrupts, daemon=True).start()
+try:
+    run_coroutine(waits())
+except KeyboardInterrupt:
+    print("interrupted", signal.getsignal(signal.SIGINT) is signal.default_int_handler, signal.set_wakeup_fd(-1))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_ends_a_waiting_loop_whichever_thread_gets_the_signal():
+    done = subprocess.run([sys.executable, "-c", _INTERRUPTED], capture_output=True, text=True, check=False, timeout=30)
+    assert (done.stdout, done.stderr) == ("cleaned\ninterrupted True -1\n", "")
