@@ -11,18 +11,14 @@ from __future__ import annotations
 
 from flyte_core.errors.base import (
     FlyteCoreError,
+    near_misses,
+    without_secrets,
 )
 from flyte_core.errors.base import (
     is_task_code as is_task_code,
 )
 from flyte_core.errors.base import (
     mark_as_task_code as mark_as_task_code,
-)
-from flyte_core.errors.base import (
-    near_misses,
-)
-from flyte_core.errors.base import (
-    without_secrets,
 )
 from flyte_core.errors.plugins import (
     HookCallError,

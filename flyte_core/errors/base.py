@@ -53,13 +53,14 @@ def is_task_code(error: BaseException) -> bool:
     return getattr(error, "_flyte_core_task_code", False) is True
 
 
+# Repetitions are bounded, so that a megabyte of text without a space takes no quadratic time.
 # What stands before the @ of a URL, and values of query parameters and headers that carry credentials.
 _SECRETS = (
-    (re.compile(r"(?P<kept>[a-z][a-z0-9+.\-]*://)[^/@\s]+@", re.IGNORECASE), r"\g<kept>***@"),
+    (re.compile(r"(?P<kept>[a-z][a-z0-9+.\-]{0,30}://)[^/@\s]+@", re.IGNORECASE), r"\g<kept>***@"),
     (
         re.compile(
             r"(?P<kept>(?:x-amz-(?:signature|credential|security-token)|sig|signature|token|access_?key(?:_id)?"
-            r"|secret\w*|password|api_?key|authorization)[=:]\s*)[^&\s'\",)]+",
+            r"|secret\w{0,30}|password|api_?key|authorization)[=:]\s*)[^&\s'\",)]+",
             re.IGNORECASE,
         ),
         r"\g<kept>***",
