@@ -2,7 +2,8 @@
 
 A key is the hash that Flyte's SDK 2.0.0b33 sends with a cached task, so that here and there the same two calls are
 equal. That hash joins the parts of nested values without marking where one ends: ``[[1], [2]]`` and ``[[1, 2]]`` have
-the same one. Values with which this can happen get an unambiguous form here, and so another hash than there.
+the same one. Values with which this can happen get an unambiguous form here, and so another hash than there. So do
+local files and folders without a hash of their own: what is there at their path counts, see `cache_places`.
 """
 
 from __future__ import annotations
@@ -78,7 +79,11 @@ def cache_key(
         >>> cache_key(task_name="a.b", inputs=common_pb2.Inputs(), interface=interface, version="1")
         'LHmEkxCmOIbIKp22vO+Xx0hGDvfiroiBAW/UiAkSk60='
     """
-    return _hash(f"{_named_hash(inputs, ignored)}{task_name}{_interface_hash(interface)}{version}".encode())
+    from flyte_core.runtime.cache_places import local_places
+
+    places = local_places(inputs, ignored)
+    key = f"{_named_hash(inputs, ignored)}{task_name}{_interface_hash(interface)}{version}"
+    return _hash(f"{key}\0{places}".encode("utf-8", "surrogateescape") if places else key.encode())
 
 
 def inputs_hash(inputs: common_pb2.Inputs) -> str:
