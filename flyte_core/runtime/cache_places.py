@@ -7,6 +7,7 @@ is known, so the keys there do without it.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flyte_core.errors import StorageError
@@ -71,27 +72,26 @@ def _uris(literal: literals_pb2.Literal) -> Iterator[str]:
 
 def _state(uri: str) -> str:
     try:
-        return "\n".join(_lines(os.fspath(local_path(uri))))
+        return "\n".join(_lines(local_path(uri)))
     except (OSError, ValueError, StorageError):  # nothing there, or nothing that can be looked at: the path counts
         return ""
 
 
-def _lines(path: str) -> list[str]:
-    if not os.path.isdir(path):
-        return [_line(os.stat(path))]
+def _lines(place: Path) -> list[str]:
+    if not place.is_dir():
+        return [_line(place.stat())]
     lines = []
-    for folder, names, files in os.walk(path):
+    for folder, names, files in os.walk(place):
         # os.walk does not go through links to folders, so a loop of links is no trap
-        linked = [name for name in names if os.path.islink(os.path.join(folder, name))]
-        for name in (*files, *linked):
-            full = os.path.join(folder, name)
-            lines.append(f"{os.path.relpath(full, path)!r} {_there(full)}")
+        for path in (Path(folder, name) for name in (*files, *names)):
+            if path.is_symlink() or not path.is_dir():
+                lines.append(f"{os.path.relpath(path, place)!r} {_there(path)}")
     return ["folder", *sorted(lines)]
 
 
-def _there(path: str) -> str:
+def _there(path: Path) -> str:
     try:
-        return _line(os.stat(path))
+        return _line(path.stat())
     except OSError:  # a link that leads nowhere, or a file that went while the folder was read
         return "gone"
 
