@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import attrs
 
 if TYPE_CHECKING:
+    from flyteidl2.task import common_pb2
+
     from flyte_core.registry import Registry
     from flyte_core.runtime.events import TaskEvent
     from flyte_core.template import TaskTemplate
@@ -37,6 +39,8 @@ class RunOptions:
         queue: overrides the tasks' own setting.
         service_account: service account for what the executor creates.
         on_event: called with each `TaskEvent`, from any thread; what it raises ends the run.
+        on_outputs: called with the literals that the run's outputs are stored as, before the run ends well; never by
+            an executor that has none at hand, nor when a plugin replaced the outputs.
         registry: where plugins are looked up; default the process's own.
     """
 
@@ -57,6 +61,7 @@ class RunOptions:
     queue: str | None = None
     service_account: str | None = None
     on_event: Callable[[TaskEvent], None] | None = None
+    on_outputs: Callable[[common_pb2.Outputs], None] | None = None
     registry: Registry | None = None
 
 

@@ -39,6 +39,8 @@ from flyte_core.runtime.threads import WorkerThreads
 from flyte_core.types.convert import interface_codec
 
 if TYPE_CHECKING:
+    from flyteidl2.task import common_pb2
+
     from flyte_core.registry import TaskHooks
     from flyte_core.runtime.tracing import TraceRecord
     from flyte_core.template import TaskTemplate
@@ -103,6 +105,8 @@ class LocalController:
         self._threads = WorkerThreads()
         self._starting = threading.Semaphore(_STARTS_AT_ONCE)
         self._results = RunResults(enabled=not options.disable_run_cache, overwrite=options.overwrite_cache)
+        # The root action's outputs: what its callers see, and as what they are stored.
+        self._root_outputs: tuple[Any, common_pb2.Outputs] | None = None
 
     # ---- the Controller protocol ---------------------------------------------------------------------
 
@@ -158,7 +162,9 @@ class LocalController:
         tokens = (current_registry.set(self.registry), current_threads.set(self._threads))
         try:
             with use_controller(self):
-                return await self.submit(task, (), dict(inputs))
+                value = await self.submit(task, (), dict(inputs))
+            self._tell_outputs(value)
+            return value
         except asyncio.CancelledError:
             # At once: until the event loop has cancelled thousands of tasks, the threads would have started them.
             self._threads.stop()
@@ -171,16 +177,15 @@ class LocalController:
     async def _run_task(self, hooks: TaskHooks, task: TaskTemplate, inputs: Mapping[str, Any]) -> Any:
         """Round one action: the core's implementation of the hook ``run_task``."""
         codec = interface_codec(task.native_interface, task.name)
-        limit = task.max_inline_io_bytes
-        try:
-            message = (
-                codec.encode_inputs((), inputs, limit=limit)
-                if codec.is_sync
-                else await codec.aencode_inputs((), inputs, limit=limit)
-            )
-        except TypeTransformerFailedError as e:
-            raise TypeTransformerFailedError(f"task {task.name!r}, {e}") from e
-        action = self._new_action(task, message.SerializeToString(deterministic=True))
+        parent = _current_action.get()
+        if parent is None:
+            action = _Action(task, self._root_context(), None)
+            # What a caller outside of any task gives is stored with the run's own data.
+            with use_task_context(action.context):
+                message = await _encode_inputs(codec, task, inputs)
+        else:
+            message = await _encode_inputs(codec, task, inputs)
+            action = self._new_action(task, parent, message.SerializeToString(deterministic=True))
         started = time.monotonic()
         self._tell("started", action)
         tokens = (_current_action.set(action), _home_loop.set(asyncio.get_running_loop()))
@@ -201,8 +206,16 @@ class LocalController:
         finally:
             _home_loop.reset(tokens[1])
             _current_action.reset(tokens[0])
+        if parent is None:
+            self._root_outputs = value, outputs
         self._tell("cached" if cached else "succeeded", action, seconds=time.monotonic() - started)
         return value
+
+    def _tell_outputs(self, value: Any) -> None:
+        stored = self._root_outputs
+        # A plugin round the task may have given something else, which nobody has stored.
+        if self._options.on_outputs is not None and stored is not None and stored[0] is value:
+            self._options.on_outputs(stored[1])
 
     async def _attempts(self, action: _Action, hooks: TaskHooks, codec: InterfaceCodec, message: Any) -> Any:
         """Execute the task until it succeeds or has no retries left; give the outputs as a message."""
@@ -224,10 +237,7 @@ class LocalController:
             await asyncio.sleep(retries.delay(number - 1))
         raise AssertionError("the last attempt returns or raises")
 
-    def _new_action(self, task: TaskTemplate, inputs: bytes) -> _Action:
-        parent = _current_action.get()
-        if parent is None:
-            return _Action(task, self._root_context(), None)
+    def _new_action(self, task: TaskTemplate, parent: _Action, inputs: bytes) -> _Action:
         above = ctx() or parent.context
         group = above.group_data.name if above.group_data is not None else None
         digest = _digest(inputs)
@@ -293,6 +303,16 @@ class LocalController:
         self.event_count += 1
         if self._options.on_event is not None:
             self._options.on_event(event)
+
+
+async def _encode_inputs(codec: InterfaceCodec, task: TaskTemplate, inputs: Mapping[str, Any]) -> common_pb2.Inputs:
+    limit = task.max_inline_io_bytes
+    try:
+        if codec.is_sync:
+            return codec.encode_inputs((), inputs, limit=limit)
+        return await codec.aencode_inputs((), inputs, limit=limit)
+    except TypeTransformerFailedError as e:
+        raise TypeTransformerFailedError(f"task {task.name!r}, {e}") from e
 
 
 def _own_temporary_folder() -> Path:

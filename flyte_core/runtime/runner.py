@@ -19,6 +19,8 @@ from flyte_core.types.convert import interface_codec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flyteidl2.task import common_pb2
+
     from flyte_core.runtime.events import TaskEvent
 
 __all__ = ["Run", "Runner", "run", "with_runcontext"]
@@ -39,11 +41,13 @@ class Run(Generic[R]):
     Args:
         name: the run's name.
         url: where the run's files are, or its page.
+        literals: what the outputs are stored as, where the executor told.
     """
 
     name: str
     url: str
     _outputs: R = attrs.field(alias="outputs", repr=False)
+    literals: common_pb2.Outputs | None = attrs.field(default=None, repr=False, eq=False)
 
     def outputs(self) -> R:
         """Give the outputs: None, one value, or a tuple with one for each declared output."""
@@ -86,9 +90,10 @@ class Runner:
             raise InvalidTypeError("run()", "task", task, "a task, as @env.task makes it")
         executor = self._make_executor()
         inputs = interface_codec(task.native_interface, task.name).bind(args, kwargs, f"task {task.name!r}")
-        handle = await executor.submit(task, inputs, self._options)
+        stored: list[common_pb2.Outputs] = []
+        handle = await executor.submit(task, inputs, attrs.evolve(self._options, on_outputs=stored.append))
         outputs = await _wait(executor, handle)
-        return Run(name=handle.name, url=handle.url, outputs=outputs)
+        return Run(name=handle.name, url=handle.url, outputs=outputs, literals=stored[-1] if stored else None)
 
     def _make_executor(self) -> Executor:
         if self._executor == LOCAL:
