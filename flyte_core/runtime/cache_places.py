@@ -83,9 +83,9 @@ def _lines(place: Path) -> list[str]:
     lines = []
     for folder, names, files in os.walk(place):
         # os.walk does not go through links to folders, so a loop of links is no trap
-        for path in (Path(folder, name) for name in (*files, *names)):
-            if path.is_symlink() or not path.is_dir():
-                lines.append(f"{os.path.relpath(path, place)!r} {_there(path)}")
+        paths = [Path(folder, name) for name in (*files, *names)]
+        there = [path for path in paths if path.is_symlink() or not path.is_dir()]
+        lines += [f"{os.path.relpath(path, place)!r} {_there(path)}" for path in there]
     return ["folder", *sorted(lines)]
 
 
