@@ -12,6 +12,7 @@ from flyte_core.types import lookup
 from flyte_core.types.codec import type_name
 from flyte_core.types.forms import Form, form_for, same
 from flyte_core.types.mismatch import FieldsMismatchError, ValueMismatchError, fault_of, mismatch, shown, under
+from flyte_core.types.tagged import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -211,12 +212,14 @@ def _lax(form: Form, takes_none: bool) -> Form:
 class _Named:
     """Fields by name as an object; an unknown one is a typing error here, unlike on the wire."""
 
-    def __init__(self, origin: Any, forms: dict[str, tuple[Form, bool]], items_of: Any, make: Any) -> None:
-        self._origin, self._forms, self._items_of, self._make = origin, forms, items_of, make
+    def __init__(self, owner: Any, forms: dict[str, tuple[Form, bool]], items_of: Any, make: Any) -> None:
+        self._owner, self._forms, self._items_of, self._make = owner, forms, items_of, make
+        # no value is an instance of a TypedDict
+        self._class = dict if hasattr(owner, "__required_keys__") else owner
 
     def to(self, value: Any) -> Any:
-        if not isinstance(value, self._origin):
-            raise mismatch(self._origin.__name__, value)
+        if not isinstance(value, self._class):
+            raise mismatch(self._owner.__name__, value)
         done = {}
         name = ""
         try:
@@ -227,7 +230,7 @@ class _Named:
         return done
 
     def back(self, obj: Any) -> Any:
-        owner = self._origin.__name__
+        owner = self._owner.__name__
         if not isinstance(obj, dict):
             raise mismatch(f"{owner} as a JSON object", obj)
         done, faults = self._read(obj)
@@ -252,8 +255,8 @@ class _Named:
         return done, faults
 
 
-def _named(origin: Any, forms: dict[str, tuple[Form, bool]], items_of: Any, make: Any) -> Form:
-    named = _Named(origin, forms, items_of, make)
+def _named(owner: Any, forms: dict[str, tuple[Form, bool]], items_of: Any, make: Any) -> Form:
+    named = _Named(owner, forms, items_of, make)
     return Form(named.to, named.back)
 
 
@@ -266,7 +269,7 @@ def _typed_dict(t: Any, origin: Any) -> Form:
     from flyte_core.types.plain_containers import typed_keys
 
     forms = {name: (form_for(hint), required) for name, (hint, required) in typed_keys(t).items()}
-    form = _named(dict, forms, lambda value: value, dict)
+    form = _named(origin, forms, lambda value: value, dict)
 
     def encode(value: Any) -> Any:
         unknown = [name for name in value if name not in forms] if isinstance(value, dict) else []
@@ -351,6 +354,7 @@ class _Union:
         self._forms = {name: form_for(argument) for name, argument in zip(_names(arguments), arguments, strict=True)}
         named = zip(self._forms, arguments, strict=True)
         self._own = {argument: name for name, argument in named if isinstance(argument, type)}
+        self._arguments = arguments
 
     def to(self, value: Any) -> Any:
         near = [self._own[base] for base in type(value).__mro__ if base in self._own]
@@ -371,6 +375,9 @@ class _Union:
         reasons: list[str] = []
         readers = self._readers(obj, reasons)
         if not readers:
+            one = meant(self._arguments, obj)
+            if one is not None:
+                return form_for(one).back(obj)  # raises: its own faults, with their places, are what helps
             raise self._refused(obj, reasons)
         return self._forms[readers[0]].back(obj)
 

@@ -13,6 +13,7 @@ from flyte_core.types import lookup
 from flyte_core.types.codec import type_name
 from flyte_core.types.durations import parse_duration
 from flyte_core.types.mismatch import ValueMismatchError, shown
+from flyte_core.types.tagged import is_structured, meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,9 @@ def parse_text(text: str, pytype: Any) -> Any:
         pytype: the type.
 
     Returns:
-        The value. In a union the first variant that takes the text wins, with ``str`` asked last.
+        The value. In a union the first variant that takes the text wins, with ``str`` asked last: a JSON string in
+        double quotes is that ``str`` where the bare text would be something else, and an object or array of JSON is
+        never one by chance.
 
     Raises:
         TypeTransformerFailedError: if the text does not stand for a value of the type.
@@ -78,14 +81,57 @@ def _literal_enum(t: type, member: enum.Enum) -> Any:
 
 
 def _union(text: str, t: Any) -> Any:
-    variants = sorted(typing.get_args(t), key=lambda variant: lookup.underlying(variant) is str)
+    arguments = typing.get_args(t)
+    takes_str = any(lookup.underlying(variant) is str for variant in arguments)
+    quoted = _quoted(text) if takes_str else None
+    if quoted is not None and not _stands_for_itself(quoted, t):
+        return quoted
+    structure = _structure(text) if any(map(is_structured, arguments)) else None
+    others = [variant for variant in arguments if lookup.underlying(variant) is not str]
     reasons = []
-    for variant in sorted(variants, key=lambda variant: variant is not type(None)):
+    for variant in sorted(others, key=lambda variant: variant is not type(None)):
         value, reason = _attempt(text, variant)
         if reason is None:
             return value
-        reasons.append(reason)
-    raise ValueMismatchError(f"expected {type_name(t)}, got {text!r} ({'; '.join(reasons)})")
+        if structure is None or is_structured(variant):
+            reasons.append(reason)
+    if takes_str and structure is None:
+        return text
+    one = meant(others, structure)
+    if one is not None:
+        return parse_text(text, one)
+    hint = "; a str goes as a JSON string, in double quotes" if takes_str else ""
+    raise ValueMismatchError(f"expected {type_name(t)}, got {text!r} ({'; '.join(reasons)}{hint})")
+
+
+def _quoted(text: str) -> str | None:
+    """The content of a JSON string literal."""
+    if not text.strip().startswith('"'):
+        return None
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    return content if isinstance(content, str) else None
+
+
+def _stands_for_itself(text: str, t: Any) -> bool:
+    """Whether a union reads a text as the str that it is; its quotes are a part of it then, as without a union."""
+    try:
+        found = _union(text, t)
+    except TypeTransformerFailedError:
+        return False
+    return isinstance(found, str) and found == text
+
+
+def _structure(text: str) -> Any:
+    """The object or array that a text is as JSON; None for any other text."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _attempt(text: str, variant: Any) -> tuple[Any, str | None]:

@@ -1,4 +1,4 @@
-# ruff: noqa: UP045 - the older spelling is tested too
+# ruff: noqa: UP007, UP045 - the older spelling is tested too
 from __future__ import annotations
 
 import datetime as dt
@@ -6,7 +6,9 @@ import enum
 import json
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Optional
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Optional, TypedDict, Union
 
 import pydantic
 import pytest
@@ -156,3 +158,98 @@ def test_what_is_shown_as_json_reads_back(pair):
 
 def test_infinities_pass_through_json_as_python_writes_it():
     assert parse_text(json.dumps(to_jsonable([math.inf], list[float])), list[float]) == [math.inf]
+
+
+@dataclass
+class Leaf:
+    name: str
+
+
+@dataclass
+class Circle:
+    kind: Literal["circle"]
+    radius: float
+
+
+@dataclass
+class Square:
+    kind: Literal["square"]
+    side: float
+
+
+@dataclass
+class Drawing:
+    shapes: list[Circle | Square]
+
+
+class Options(TypedDict, total=False):
+    depth: int
+
+
+NumberOrText = Union[int, str, Leaf]
+
+
+@pytest.mark.parametrize(
+    ("text", "t", "value"),
+    [
+        ("3", NumberOrText, 3),
+        ('"3"', NumberOrText, "3"),
+        ('"\\"3\\""', NumberOrText, '"3"'),
+        ("word", NumberOrText, "word"),
+        ('"word"', NumberOrText, '"word"'),
+        ('{"name": "x"}', NumberOrText, Leaf("x")),
+        (json.dumps('{"nam": "x"}'), NumberOrText, '{"nam": "x"}'),
+        ("{no json", NumberOrText, "{no json"),
+        ('"none"', Optional[str], "none"),
+        ('{"a": 1}', Optional[str], '{"a": 1}'),
+        ('"blue"', Union[Colour, str], "blue"),
+        ('"1.5"', Union[Decimal, str], "1.5"),
+        ("no such file", Union[File, str], "no such file"),
+        (str(Path(__file__).parent), Union[File, str], str(Path(__file__).parent)),
+        (json.dumps(__file__), Union[File, str], __file__),
+    ],
+)
+def test_a_union_with_str_takes_a_quoted_text_as_str_where_the_bare_one_is_something_else(text, t, value):
+    found = parse_text(text, t)
+    assert (type(found), found) == (type(value), value)
+
+
+@given(st.text())
+def test_every_str_can_be_given_where_other_variants_compete_for_it(text):
+    quoted = json.dumps(text)
+    assert parse_text(quoted if parse_or_none(text) != text else text, NumberOrText) == text
+
+
+def parse_or_none(text):
+    try:
+        return parse_text(text, NumberOrText)
+    except TypeTransformerFailedError:
+        return None
+
+
+@pytest.mark.parametrize("text", ['{"nam": "x"}', "[1]", '{"name": 3}'])
+def test_an_object_that_fits_no_variant_is_no_str(text):
+    with pytest.raises(TypeTransformerFailedError, match="double quotes") as caught:
+        parse_text(text, NumberOrText)
+    assert "Leaf" in str(caught.value) or "name: expected str" in str(caught.value)
+    assert "expected int," not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "t", "said"),
+    [
+        ('{"kind": "square", "sid": 2}', Union[Circle, Square], "2 fields do not fit Square"),
+        ('{"kind": "square", "side": "x"}', Union[Circle, Square], "side: expected float, got 'x' of type str"),
+        ('{"shapes": [{"kind": "circle"}]}', Drawing, "shapes[0].radius: is missing"),
+    ],
+)
+def test_of_tagged_records_only_the_one_that_was_meant_says_what_is_wrong(text, t, said):
+    with pytest.raises(TypeTransformerFailedError) as caught:
+        parse_text(text, t)
+    assert str(caught.value).startswith(said)
+    assert ("Circle" in str(caught.value)) == ("Circle" in said)
+
+
+def test_a_typed_dict_is_named_where_it_has_no_such_key():
+    with pytest.raises(TypeTransformerFailedError, match="detph: Options has no such field; did you mean depth"):
+        parse_text('{"detph": 1}', Options)
