@@ -327,7 +327,7 @@ class Container:
         if "executable file not found" in reason or "no such file or directory" in reason:
             code = 127
             hint = f"; the image has no program {(spec.command or [''])[0]!r}, or its entry point is missing"
-        elif "permission denied" in reason:
+        elif re.search("exec: .*permission denied", reason):
             code = 126
             hint = "; the program may not be executed"
         elif "device driver" in reason or "nvidia" in reason.lower():

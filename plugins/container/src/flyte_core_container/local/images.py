@@ -13,7 +13,7 @@ from flyte_core_container.local.answers import EngineRefusal
 from flyte_core_container.local.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from flyte_core_container.local.engine import Engine
 
@@ -74,7 +74,8 @@ def _watch(engine: Engine, image: str, stream: Iterable[dict[str, Any]], given_u
     layers: dict[str, tuple[int, int]] = {}
     told = time.monotonic()
     steps = iter(stream)
-    while (step := engine.call(next, steps, None)) is not None and not given_up.is_set():
+    following: Callable[[], dict[str, Any] | None] = lambda: next(steps, None)  # noqa: E731 - its type says more
+    while (step := engine.call(following)) is not None and not given_up.is_set():
         if "error" in step:
             raise EngineRefusal(500, str(step["error"]))
         detail = step.get("progressDetail") or {}

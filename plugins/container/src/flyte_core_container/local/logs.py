@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from flyte_core import logger
@@ -128,8 +128,9 @@ class LogFollower:
         self.lines.replay()
         given = {"since": _seconds(since)} if since else {}
         stream = engine.call(engine.api.logs, self._id, stream=True, follow=True, timestamps=True, **given)
-        entries = iter(stream)
-        while (entry := engine.call(next, entries, None)) is not None:
+        entries: Iterator[bytes] = iter(stream)
+        following: Callable[[], bytes | None] = lambda: next(entries, None)  # noqa: E731 - its type says more
+        while (entry := engine.call(following)) is not None:
             self.lines.add(entry)
 
 
