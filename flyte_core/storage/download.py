@@ -211,6 +211,7 @@ class _Fetch:
 
     async def _stream(self) -> None:
         begun: float | None = None
+        first = 0
         judged = False
         async for offset, data in self._content.pieces(0, lambda: self._back):
             await self._write(offset, data)

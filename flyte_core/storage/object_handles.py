@@ -276,22 +276,24 @@ class ObjectWriter:
             if data:
                 await self._hand_over(data, deadline)
             await self._hand_over(None, deadline)
-        done, _ = await asyncio.wait([self._upload], timeout=deadline.left())
+        upload = self._upload
+        done, _ = await asyncio.wait([upload], timeout=deadline.left())
         if not done:
-            self._upload.cancel()
+            upload.cancel()
             raise deadline.error(self._access.location.url, "write to")
         self._raise_failure()
 
     async def _give_up(self) -> None:
         """Make obstore take back what it has sent, at the next part that it asks for."""
-        assert self._upload is not None
-        assert self._queue is not None
+        upload, queue = self._upload, self._queue
+        assert upload is not None
+        assert queue is not None
         self._discarded = True
-        put = asyncio.ensure_future(self._queue.put(None))
-        await asyncio.wait([self._upload], timeout=_GRACE)
+        put = asyncio.ensure_future(queue.put(None))
+        await asyncio.wait([upload], timeout=_GRACE)
         put.cancel()
-        if not self._upload.cancel() and not self._upload.cancelled():
-            self._upload.exception()  # looked at, or asyncio reports it
+        if not upload.cancel() and not upload.cancelled():
+            upload.exception()  # looked at, or asyncio reports it
 
     def _raise_failure(self) -> None:
         assert self._upload is not None
