@@ -124,13 +124,16 @@ def shortened(text: str, width: int = MAX_CELL) -> str:
     return line if len(line) <= width else f"{line[: width - 3].rstrip()}..."
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> str:
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None, fold: bool = True
+) -> str:
     """Lay out a table: as wide as the terminal, or as wide as it takes where there is none.
 
     Args:
         columns: the headings.
         rows: the cells, written with ``str``.
         title: text above the table.
+        fold: whether cells that are too long for the terminal are folded; otherwise the terminal wraps the line.
 
     Returns:
         The table without a line end.
@@ -153,7 +156,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
         made.add_column(Text(printable(name), style="bold"), overflow="fold", justify="right" if numbers else "left")
     for row in rows:
         made.add_row(*(Text(printable(str(cell))) for cell in row))
-    text = render(made)
+    text = render(made, fold=fold)
     heading = styled(title, bold=True) if title and colourful(sys.stdout) else title
     return f"{heading}\n{text}" if heading else text
 
@@ -162,7 +165,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def render(content: RenderableType) -> str:
+def render(content: RenderableType, *, fold: bool = True) -> str:
     """Turn something that rich can draw into text for standard output, without blanks at the ends of lines."""
     from rich.console import Console
 
@@ -170,7 +173,7 @@ def render(content: RenderableType) -> str:
         file=io.StringIO(),
         force_terminal=colourful(sys.stdout),
         no_color=not colourful(sys.stdout),
-        width=None if is_terminal(sys.stdout) else _UNLIMITED,
+        width=None if fold and is_terminal(sys.stdout) else _UNLIMITED,
         highlight=False,
         markup=False,
         emoji=False,

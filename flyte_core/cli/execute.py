@@ -15,11 +15,12 @@ from flyte_core.errors import BaseRuntimeError, FlyteCoreError, PluginError, Plu
 
 if TYPE_CHECKING:
     from flyte_core.cli.tasks import Task
+    from flyte_core.runtime import Run
 
 __all__ = ["execute", "task_failure"]
 
 
-def execute(task: Task, inputs: Mapping[str, Any], choices: Mapping[str, Any]) -> Any:
+def execute(task: Task, inputs: Mapping[str, Any], choices: Mapping[str, Any]) -> Run[Any]:
     """Run a task and wait for it.
 
     Args:
@@ -28,7 +29,7 @@ def execute(task: Task, inputs: Mapping[str, Any], choices: Mapping[str, Any]) -
         choices: the options of ``flyte-core run``.
 
     Returns:
-        What `flyte_core.runtime.Run.outputs` gives.
+        The run that has ended.
 
     Raises:
         Failure: with status 1 when the run failed, 2 when its settings or executor cannot be used, 130 when it was
@@ -49,7 +50,7 @@ def execute(task: Task, inputs: Mapping[str, Any], choices: Mapping[str, Any]) -
     )
     try:
         with Progress(tally):
-            return runner.run(task, **inputs).outputs()
+            return runner.run(task, **inputs)
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         raise Failure("cancelled", status=CANCELLED, kind="cancelled", code="Cancelled", task=task.name) from error
     except Exception as error:

@@ -6,14 +6,14 @@ import datetime as dt
 import enum
 import json
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from flyte_core.cli.console import is_terminal, shortened, table
+from flyte_core.cli.console import table
 
 if TYPE_CHECKING:
+    from flyte_core.cli.stored import StoredOutput
     from flyte_core.cli.tasks import Task
 
 __all__ = ["by_name", "jsonable", "readable"]
@@ -37,12 +37,25 @@ def by_name(task: Task, outputs: Any) -> dict[str, Any]:
     return dict(zip(names, outputs, strict=True))
 
 
-def jsonable(task: Task, outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the outputs as JSON has them: dates in ISO form, enums by value, records as objects."""
+def jsonable(
+    task: Task, outputs: Mapping[str, Any], stored: Mapping[str, StoredOutput] | None = None
+) -> dict[str, Any]:
+    """Give the outputs as JSON has them: dates in ISO form, enums by value, records as objects.
+
+    Args:
+        task: the task.
+        outputs: value by name.
+        stored: what `flyte_core.cli.stored.stored_outputs` gave. Where an output lies is known from there; a frame in
+            memory would have to be stored a second time to have a place.
+    """
     from flyte_core.types.text import to_jsonable
 
     types = task.native_interface.outputs
-    return {name: _finite(to_jsonable(value, types[name])) for name, value in outputs.items()}
+    known = {name: one.form for name, one in (stored or {}).items()}
+    return {
+        name: _finite(known[name] if name in known else to_jsonable(value, types[name]))
+        for name, value in outputs.items()
+    }
 
 
 def _finite(value: Any) -> Any:
@@ -56,11 +69,16 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def readable(outputs: Mapping[str, Any]) -> str:
+def readable(outputs: Mapping[str, Any], stored: Mapping[str, StoredOutput] | None = None) -> str:
     """Write the outputs for people.
 
     A single output stands alone; several have their names before them. A record is a table of its fields, a list of
-    records a table with a row for each.
+    records a table with a row for each. A frame has the place where it is stored below it; of frames inside of lists
+    and dicts, that is all.
+
+    Args:
+        outputs: value by name.
+        stored: what `flyte_core.cli.stored.stored_outputs` gave.
 
     Example:
         >>> print(readable({"o0": 3}))
@@ -69,6 +87,7 @@ def readable(outputs: Mapping[str, Any]) -> str:
         total: 3
         unit: km
     """
+    outputs = {name: _told(value, (stored or {}).get(name)) for name, value in outputs.items()}
     if len(outputs) == 1:
         return "\n\n".join(_blocks(None, next(iter(outputs.values()))))
     lines: list[str] = []
@@ -79,37 +98,51 @@ def readable(outputs: Mapping[str, Any]) -> str:
     return "\n".join(lines).strip("\n").replace("\n\n\n", "\n\n")
 
 
+def _told(value: Any, stored: StoredOutput | None) -> Any:
+    """Give what is to be written of an output that is stored elsewhere: its text and place, or only the places."""
+    if stored is None or not stored.has_table or _is_reference(value):
+        return value
+    if stored.uri is None:
+        return stored.form
+    return f"{_text(value)}\n\nstored as {stored.format or 'a table'}: {stored.uri}"
+
+
+def _is_reference(value: Any) -> bool:
+    from flyte_core.io.reference import Reference
+
+    return isinstance(value, Reference)
+
+
 def _blocks(name: str | None, value: Any) -> Iterator[str]:
     """Give the parts of one value, to be set apart by blank lines."""
     fields = _fields(value)
     if fields is not None:
+        if _is_reference(value):
+            # Its place is the thing wanted, and one that is folded cannot be copied.
+            known = [(key, _text(item)) for key, item in fields.items() if item not in ("", None)]
+            yield table(["field", "value"], known, title=name, fold=False)
+            return
         tables = {key: item for key, item in fields.items() if _rows(item)}
         plain = [(key, _cell(item)) for key, item in fields.items() if key not in tables]
         if plain or not tables:
-            yield _table(["field", "value"], plain, name)
+            yield table(["field", "value"], plain, title=name)
         for key, item in tables.items():
             yield from _blocks(f"{name}.{key}" if name else key, item)
         return
     rows = _rows(value)
     if rows:
-        shown = [[_cell(cell) for cell in row.values()] for row in rows[:_MAX_ROWS]]
-        text = _table(list(rows[0]), shown, name)
+        columns = list(rows[0])
+        if _is_reference(value[0]):
+            columns = [key for key in columns if any(row[key] not in ("", None) for row in rows)]
+        shown = [[_cell(row[key]) for key in columns] for row in rows[:_MAX_ROWS]]
+        text = table(columns, shown, title=name)
         more = len(rows) - len(shown)
         yield f"{text}\n... and {more} more; --json gives all" if more else text
     elif isinstance(value, dict) and value:
-        yield _table(["key", "value"], [(_cell(key), _cell(item)) for key, item in value.items()], name)
+        yield table(["key", "value"], [(_cell(key), _cell(item)) for key, item in value.items()], title=name)
     else:
-        yield f"{name}: {_text(value)}" if name else _text(value)
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None) -> str:
-    """Lay out a table; long cells are folded on a terminal, and cut where nothing limits the width."""
-    if is_terminal(sys.stdout):
-        return table(columns, rows, title=title)
-    shown = [[shortened(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-    text = table(columns, shown, title=title)
-    is_cut = shown != [list(row) for row in rows]
-    return f"{text}\n... long cells are cut; --json gives all" if is_cut else text
+        text = _text(value)
+        yield text if not name else f"{name}:\n{text}" if "\n" in text else f"{name}: {text}"
 
 
 def _is_table(value: Any) -> bool:
@@ -150,7 +183,10 @@ def _text(value: Any) -> str:
     if _is_word(value):
         return _word(value)
     if isinstance(value, Sequence) and all(map(_is_word, value)):
-        return ", ".join(map(_word, value)) or "[]"
+        words = list(map(_word, value))
+        # Between items that have commas or line ends of their own, nobody could tell where one ends.
+        if all(word == word.strip() and word.isprintable() and "," not in word and word for word in words):
+            return ", ".join(words) or "[]"
     simple = _simple(value)
     return simple if isinstance(simple, str) else json.dumps(simple, ensure_ascii=False, default=str)
 

@@ -132,16 +132,18 @@ class _State:
     def run(self, task: Task, arguments: Arguments, middle: Sequence[str], leading: str) -> None:
         from flyte_core.cli.execute import execute
         from flyte_core.cli.outputs import by_name, jsonable, readable
+        from flyte_core.cli.stored import stored_outputs
 
         choices = self.choices([*middle, *arguments.own], arguments, leading)
         self.as_json, self.debug = choices["as_json"], choices["debug"]
         self.refuse(task, arguments, leading)
         with self.stdout_kept():
-            outputs = by_name(task, execute(task, arguments.values, choices))
+            run = execute(task, arguments.values, choices)
+            outputs, stored = by_name(task, run.outputs()), stored_outputs(task, run.literals)
         if self.as_json:
-            out_json({"task": task.name, "outputs": jsonable(task, outputs)})
+            out_json({"task": task.name, "outputs": jsonable(task, outputs, stored)})
         elif outputs:
-            out(readable(outputs))
+            out(readable(outputs, stored))
 
     def choices(self, late: list[str], arguments: Arguments, leading: str) -> dict[str, Any]:
         """Give the values of the command's own options, wherever they stood."""

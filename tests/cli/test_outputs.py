@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import json
 import math
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import attrs
 import pytest
 
 from flyte_core.cli.outputs import by_name, jsonable, readable
+from flyte_core.io import File
 from flyte_core.models import NativeInterface
 from flyte_core.template import TaskTemplate
 
@@ -95,12 +97,24 @@ def test_long_tables_are_shortened_and_say_so():
     assert text.endswith("... and 10 more; --json gives all")
 
 
-def test_long_cells_are_cut_off_a_terminal_and_it_is_said():
-    lines = readable({"o0": [Row("x" * 5000, 0.5), Row("b\nc", 1.0)]}).splitlines()
-    assert max(map(len, lines)) < 80
-    assert lines[2].split() == ["x" * 57 + "...", "0.5"]
-    assert lines[3].split() == ["b", "c", "1.0"]
-    assert lines[-1] == "... long cells are cut; --json gives all"
+def test_cells_are_never_cut():
+    lines = readable({"o0": [Row("x" * 5000, 0.5), Row("b", 1.0)]}).splitlines()
+    assert lines[2].split() == ["x" * 5000, "0.5"]
+
+
+def test_a_reference_shows_its_whole_path_and_nothing_that_is_empty():
+    lines = readable({"o0": File(path="/x/" * 500 + "y")}).splitlines()
+    assert [line.split() for line in lines[2:]] == [["path", "/x/" * 500 + "y"], ["name", "y"]]
+    assert readable({"o0": [File(path="/x/y"), File(path="/x/z")]}).split()[:2] == ["path", "name"]
+
+
+@pytest.mark.parametrize("items", [["a, b", "c"], ["a\nb", "c"], ["", "c"], [" a", "b"]])
+def test_texts_that_a_comma_would_not_set_apart_are_written_as_json(items):
+    assert json.loads(readable({"o0": items})) == items
+
+
+def test_a_text_of_several_lines_begins_below_its_name():
+    assert readable({"n": 1, "text": "a\nb"}) == "n: 1\ntext:\na\nb"
 
 
 def test_a_plain_text_is_never_cut():

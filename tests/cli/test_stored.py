@@ -1,0 +1,125 @@
+"""What is shown of outputs that lie outside of their literal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+FRAMES = '''
+from typing import Annotated, Optional, Union
+
+from flyte_core import TaskEnvironment, storage
+from flyte_core.io import DataFrame, FrameTransformer
+from flyte_core.types import TypeEngine
+
+
+class Words(list):
+    """A frame: one column of texts."""
+
+
+class WordsTransformer(FrameTransformer[Words]):
+    formats = ("plain", "upper")
+
+    def write(self, frame, url, format):
+        with storage.open_sync(storage.join(url, "words.txt"), "w") as file:
+            file.write("\\n".join(frame))
+
+    def read(self, url, format, declared):
+        with storage.open_sync(storage.join(url, "words.txt"), "r") as file:
+            return Words(file.read().splitlines())
+
+
+class Odd:
+    def __str__(self):
+        return "odd"
+
+
+TypeEngine.register(WordsTransformer(Words))
+env = TaskEnvironment("frames")
+
+
+@env.task
+def one() -> Annotated[Words, "upper"]:
+    return Words("ab")
+
+
+@env.task
+def perhaps() -> Optional[Words]:
+    return Words("ab")
+
+
+@env.task
+def either() -> Union[Words, int]:
+    return Words("ab")
+
+
+@env.task
+def some() -> list[Words]:
+    return [Words("ab")]
+
+
+@env.task
+def wrapped() -> DataFrame:
+    return DataFrame.from_df(Words("ab"))
+
+
+@env.task
+def pickled() -> Odd:
+    return Odd()
+
+
+@env.task
+def several() -> tuple[int, Words]:
+    return 1, Words("ab")
+'''
+
+
+@pytest.fixture
+def frames(write, tmp_path, monkeypatch) -> str:
+    """Give the name of a file with tasks that give frames; what they store is below ``tmp``."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return write(FRAMES)
+
+
+def written(tmp_path) -> list[str]:
+    return [str(path.parent) for path in (tmp_path / "tmp").rglob("words.txt")]
+
+
+@pytest.mark.parametrize(("task", "form"), [("one", "upper"), ("perhaps", "plain"), ("either", "plain")])
+def test_a_frame_is_stored_once_and_json_names_that_place_and_its_format(cli, frames, tmp_path, task, form):
+    shown = cli("run", frames, task, "--json").json()["outputs"]["o0"]
+    assert [shown["uri"]] == written(tmp_path)
+    assert shown["format"] == form
+
+
+def test_frames_in_a_list_are_stored_once(cli, frames, tmp_path):
+    shown = cli("run", frames, "some", "--json").json()["outputs"]["o0"]
+    assert [one["uri"] for one in shown] == written(tmp_path)
+
+
+def test_a_frame_is_written_for_people_with_its_place(cli, frames, tmp_path):
+    text = cli("run", frames, "one").out
+    assert text == f"a, b\n\nstored as upper: {written(tmp_path)[0]}\n"
+
+
+def test_frames_in_a_list_are_written_for_people_as_their_places(cli, frames, tmp_path):
+    text = cli("run", frames, "some").out
+    assert written(tmp_path)[0] in text
+
+
+def test_a_reference_to_a_frame_has_its_place(cli, frames, tmp_path):
+    assert written(tmp_path) == []
+    text = cli("run", frames, "wrapped").out
+    assert [Path(word) for word in text.split() if "raw_data" in word] == [Path(written(tmp_path)[0])]
+
+
+def test_what_goes_pickled_is_written_as_it_writes_itself(cli, frames):
+    assert cli("run", frames, "pickled").out == "odd\n"
+    assert set(cli("run", frames, "pickled", "--json").json()["outputs"]["o0"]) == {"@pickle"}
+
+
+def test_a_frame_among_several_outputs_has_its_name(cli, frames):
+    assert cli("run", frames, "several").out.startswith("o0: 1\no1:\na, b\n\nstored as plain: ")
