@@ -29,7 +29,7 @@ def data_loading_config(task: ContainerTask) -> tasks_pb2.DataLoadingConfig:
         enabled=True,
         input_path=str(task.input_data_dir),
         output_path=str(task.output_data_dir),
-        format=tasks_pb2.DataLoadingConfig.LiteralMapFormat.Value(task.metadata_format),
+        format=task.metadata_format,
     )
 
 
