@@ -192,7 +192,7 @@ class FaultyProxy:
                 client.sendall(whole[start : start + 4096])
         else:
             client.sendall(whole)
-        if fault.cut_after is not None or len(content) < int(headers.get("content-length", "0")):
+        if fault.cut_after is not None or 0 < len(content) < int(headers.get("content-length", "0")):
             _end(client)
             return False
         return True
