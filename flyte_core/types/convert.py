@@ -19,6 +19,7 @@ from flyte_core.errors import (
     near_misses,
 )
 from flyte_core.types import lookup
+from flyte_core.types.mismatch import shown
 from flyte_core.types.variables import MISSING, Variable, VariableError, aput_all, aread_all, put_all, read_all
 
 if TYPE_CHECKING:
@@ -293,7 +294,9 @@ class InterfaceCodec:
         if not self.outputs:
             if values in ((), (None,)):
                 return ()
-            raise RuntimeDataValidationError("o0", f"no output is declared, but {values!r} was returned", task_name)
+            declare = f"annotate what the function returns, such as -> {_written(value)}"
+            reason = f"no output is declared, but {shown(value)} was returned; {declare}"
+            raise RuntimeDataValidationError("o0", reason, task_name)
         if len(values) != len(self.outputs):
             names = ", ".join(variable.name for variable in self.outputs)
             declared = f"{len(self.outputs)} output{'s' if len(self.outputs) > 1 else ''} declared"
@@ -332,6 +335,13 @@ def _collapsed(values: list[Any]) -> Any:
     if not values:
         return None
     return values[0] if len(values) == 1 else tuple(values)
+
+
+def _written(value: Any) -> str:
+    """The annotation that a value suggests."""
+    if not isinstance(value, tuple):
+        return type(value).__name__
+    return f"tuple[{', '.join(type(item).__name__ for item in value)}]"
 
 
 def _missing(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types import lookup
 from flyte_core.types.codec import type_key, type_name
 from flyte_core.types.durations import parse_duration
-from flyte_core.types.mismatch import ValueMismatchError, mismatch, shown, under
+from flyte_core.types.mismatch import ValueMismatchError, because, mismatch, shown, under
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +158,7 @@ def _text(t: type, to: Convert, back: Callable[[str], Any], name: str) -> Form:
         try:
             return back(obj)
         except (ValueError, binascii.Error) as error:
-            raise ValueMismatchError(f"expected {name}, got {shown(obj)}") from error
+            raise ValueMismatchError(f"expected {name}, got {shown(obj)}{because(error)}") from error
 
     return Form(encode, decode, is_text=True)
 

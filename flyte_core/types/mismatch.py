@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from flyteidl2.core.literals_pb2 import Literal
 
-__all__ = ["FieldsMismatchError", "ValueMismatchError", "describe", "fault_of", "mismatch", "shown", "under"]
+__all__ = ["FieldsMismatchError", "ValueMismatchError", "because", "describe", "fault_of", "mismatch", "shown", "under"]
 
 _SHOWN = 120
 
@@ -76,6 +76,20 @@ def shown(value: object) -> str:
     except Exception:  # a user's __repr__ may raise anything, and the message matters more
         text = f"<{type(value).__name__}>"
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def because(error: Exception) -> str:
+    """The end of a message: why Python refused a text, where that says more than that it did.
+
+    Example:
+        >>> because(ValueError("day is out of range for month")), because(ValueError("Invalid isoformat string: 'x'"))
+        (': day is out of range for month', '')
+    """
+    reason = str(error)
+    return f": {reason}" if reason and not reason.lower().startswith(_SAYS_NOTHING) else ""
+
+
+_SAYS_NOTHING = ("invalid isoformat", "invalid literal for int", "could not convert string to float")
 
 
 def mismatch(expected: str, value: object) -> ValueMismatchError:

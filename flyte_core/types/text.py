@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+import math
 import typing
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types import lookup
 from flyte_core.types.codec import type_name
 from flyte_core.types.durations import parse_duration
-from flyte_core.types.mismatch import ValueMismatchError, shown
+from flyte_core.types.mismatch import ValueMismatchError, because, shown
 from flyte_core.types.tagged import is_structured, meant
+from flyte_core.types.transformer import RestrictedTypeTransformer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +53,26 @@ def parse_text(text: str, pytype: Any) -> Any:
         >>> parse_text("[1, 2]", list[int]), parse_text("1h30m", dt.timedelta)
         ([1, 2], datetime.timedelta(seconds=5400))
     """
+    _check_allowed(pytype)
+    return _read(text, lookup.underlying(pytype))
+
+
+def _check_allowed(pytype: Any) -> None:
+    """Refuse what no input can be, such as a tuple, though its JSON could be read."""
     t = lookup.underlying(pytype)
+    if t is None or _parser(t) is not None:
+        return
+    origin, arguments = typing.get_origin(t), typing.get_args(t)
+    if lookup.is_union(t) or origin is list or (origin is dict and arguments[:1] == (str,)):
+        for argument in arguments:
+            _check_allowed(argument)
+        return
+    transformer = lookup.find_transformer(pytype)
+    if isinstance(transformer, RestrictedTypeTransformer):
+        transformer.get_literal_type(t)  # raises
+
+
+def _read(text: str, t: Any) -> Any:
     if lookup.is_union(t):
         return _union(text, t)
     if typing.get_origin(t) is typing.Literal:
@@ -99,7 +120,7 @@ def _union(text: str, t: Any) -> Any:
         return text
     one = meant(others, structure)
     if one is not None:
-        return parse_text(text, one)
+        return _read(text, lookup.underlying(one))
     hint = "; a str goes as a JSON string, in double quotes" if takes_str else ""
     raise ValueMismatchError(f"expected {type_name(t)}, got {text!r} ({'; '.join(reasons)}{hint})")
 
@@ -129,14 +150,14 @@ def _structure(text: str) -> Any:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        return json.loads(text)
+        return _loads(text)
     except ValueError:
         return None
 
 
 def _attempt(text: str, variant: Any) -> tuple[Any, str | None]:
     try:
-        return parse_text(text, variant), None
+        return _read(text, lookup.underlying(variant)), None
     except TypeTransformerFailedError as error:
         return None, str(error)
 
@@ -151,7 +172,7 @@ def _choice(text: str, t: Any, values: dict[str, Any], names: dict[str, Any]) ->
 def _json(text: str, t: Any) -> Any:
     """What has no text of its own: JSON, or the string that its JSON would be."""
     try:
-        obj = json.loads(text)
+        obj = _loads(text)
     except ValueError as error:
         if t in (Any, object):
             return text
@@ -204,20 +225,38 @@ def _guarded(name: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
         try:
             return parse(text.strip())
         except ValueError as error:
-            raise ValueMismatchError(f"expected {name}, got {text!r}") from error
+            raise ValueMismatchError(f"expected {name}, got {text!r}{because(error)}") from error
 
     return call
 
 
+def _int(text: str) -> int:
+    value = int(text)
+    if not -(1 << 63) <= value < 1 << 63:
+        raise ValueError("the wire has 64 bits")
+    return value
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value) and "inf" not in text.lower():
+        raise ValueError("it is too large; write inf for infinity")
+    return value
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_float=_float)
+
+
 _PARSERS: dict[Any, Callable[[str], Any]] = {
     str: str,
-    int: _guarded("int", int),
-    float: _guarded("float", float),
+    int: _guarded("int", _int),
+    float: _guarded("float", _float),
     bool: _bool,
     type(None): _none,
     None: _none,
-    dt.datetime: _guarded("datetime in ISO 8601, such as 2024-01-02T03:04:05Z,", _datetime),
-    dt.date: _guarded("date in ISO 8601, such as 2024-01-02,", dt.date.fromisoformat),
+    dt.datetime: _guarded("datetime in ISO 8601, such as 2024-01-02T03:04:05Z", _datetime),
+    dt.date: _guarded("date in ISO 8601, such as 2024-01-02", dt.date.fromisoformat),
     dt.timedelta: parse_duration,
 }
 

@@ -140,9 +140,11 @@ class RestrictedTypeTransformer(TypeTransformer[T]):
     """Refuses a type, with its name."""
 
     def _refusal(self, t: Any) -> RestrictedTypeError:
+        from flyte_core.types.codec import type_name
+
         return RestrictedTypeError(
-            f"{t!r} ({self.name}) cannot be the type of a single value; "
-            "return several outputs, or use a list or a dataclass"
+            f"{type_name(t)} cannot be the type of a single value, since the wire has no {self.name}; "
+            "use a list or a dataclass, or return several outputs"
         )
 
     def get_literal_type(self, t: Any) -> LiteralType:

@@ -11,6 +11,7 @@ from flyteidl2.core import literals_pb2
 from flyte_core.errors import InvalidValueError, TypeTransformerFailedError
 from flyte_core.types import lookup, pickle_notes
 from flyte_core.types.codec import Codec, codec_for
+from flyte_core.types.transformer import RestrictedTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,11 +24,13 @@ MISSING = inspect.Parameter.empty
 _OPTIONAL: Any = int | None
 
 
-def _codec_of(kind: str, name: str, python_type: Any) -> Codec:
+def _codec_of(where: str, python_type: Any) -> Codec:
     try:
         return codec_for(python_type)
+    except RestrictedTypeError as error:
+        raise RestrictedTypeError(f"{where}: {error}") from error
     except TypeTransformerFailedError as error:
-        raise TypeTransformerFailedError(f"{kind} {name!r}: {error}") from error
+        raise TypeTransformerFailedError(f"{where}: {error}") from error
 
 
 class Variable:
@@ -41,10 +44,10 @@ class Variable:
         self, kind: str, name: str, python_type: Any, default: Any, interface: NativeInterface, task_name: str = ""
     ) -> None:
         self.name, self.kind, self.python_type = name, kind, python_type
-        self.codec = _codec_of(kind, name, python_type)
+        where = f"task {task_name!r}, {kind} {name!r}" if task_name else f"{kind} {name!r}"
+        self.codec = _codec_of(where, python_type)
         if pickle_notes.goes_pickled(self.codec.literal_type):
-            task = f"task {task_name!r}, " if task_name else ""
-            pickle_notes.say_pickled(f"{task}{kind} {name!r}", python_type)
+            pickle_notes.say_pickled(where, python_type)
         self.default = default
         self.remote = (interface._remote_defaults or {}).get(name) if default is interface.has_default else None
         if default is interface.has_default and self.remote is None:

@@ -15,6 +15,7 @@ from flyte_core.models import NativeInterface
 from flyte_core.types import convert
 from flyte_core.types.codec import codec_for
 from flyte_core.types.convert import default_inputs, interface_codec, typed_interface
+from flyte_core.types.transformer import RestrictedTypeError
 
 
 def work(a: int, b: str = "x", c: typing.Optional[float] = None, d: list[int] = []) -> tuple[int, str]:  # noqa: B006
@@ -239,3 +240,16 @@ def test_the_codec_of_an_interface_is_compiled_again_after_a_registration(own_re
         register()
         kinds.append(interface_codec(interface).outputs[0].codec.literal_type.WhichOneof("type"))
     assert kinds == ["union_type", "simple"]
+
+
+@pytest.mark.parametrize("t", [tuple[int, int], typing.NamedTuple("Pair", [("a", int)])])
+def test_a_tuple_as_input_is_refused_with_task_and_input(t):
+    interface = NativeInterface(inputs={"t": (t, inspect.Parameter.empty)}, outputs={})
+    with pytest.raises(RestrictedTypeError, match="^task 'a.b', input 't': .* cannot be the type of a single value"):
+        interface_codec(interface, "a.b")
+
+
+@pytest.mark.parametrize(("value", "said"), [(3, "but 3 was returned; .* -> int$"), ((1, "x"), r"tuple\[int, str\]$")])
+def test_a_value_without_a_declared_output_is_shown_with_the_annotation_it_lacks(value, said):
+    with pytest.raises(RuntimeDataValidationError, match=said):
+        interface_codec(NativeInterface({}, {})).encode_outputs(value, "a.b")

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional, TypedDict, Union
+from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict, Union
 
 import pydantic
 import pytest
@@ -182,6 +182,11 @@ class Drawing:
     shapes: list[Circle | Square]
 
 
+class Pair(NamedTuple):
+    a: int
+    b: int
+
+
 class Options(TypedDict, total=False):
     depth: int
 
@@ -253,3 +258,31 @@ def test_of_tagged_records_only_the_one_that_was_meant_says_what_is_wrong(text, 
 def test_a_typed_dict_is_named_where_it_has_no_such_key():
     with pytest.raises(TypeTransformerFailedError, match="detph: Options has no such field; did you mean depth"):
         parse_text('{"detph": 1}', Options)
+
+
+@pytest.mark.parametrize(
+    ("text", "t", "said"),
+    [
+        ("2026-02-30", dt.date, "such as 2024-01-02, got '2026-02-30': day"),
+        ("2026-02-30T00:00:00", dt.datetime, "05Z, got '2026-02-30T00:00:00': day"),
+        ("soon", dt.date, "such as 2024-01-02, got 'soon'$"),
+        ('["2026-02-30"]', list[dt.date], "ISO 8601, got '2026-02-30': day"),
+        ("1e400", float, "expected float, got '1e400': it is too large"),
+        ("[1e400]", list[float], "too large"),
+        ("99999999999999999999", int, "expected int, got '99999999999999999999': the wire has 64 bits"),
+    ],
+)
+def test_a_text_out_of_range_is_refused_with_the_reason(text, t, said):
+    with pytest.raises(TypeTransformerFailedError, match=said):
+        parse_text(text, t)
+
+
+def test_infinity_and_the_bounds_of_an_int_are_values():
+    assert math.isinf(parse_text("-inf", float))
+    assert parse_text("-9223372036854775808", int) == -(2**63)
+
+
+@pytest.mark.parametrize("t", [tuple[int, int], list[tuple[int, int]], Optional[tuple[int, int]], Pair])
+def test_a_tuple_is_refused_before_the_run(t):
+    with pytest.raises(TypeTransformerFailedError, match="cannot be the type of a single value"):
+        parse_text("[1, 2]", t)
