@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import traceback
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 __all__ = ["format_error", "user_traceback"]
+
+#: Characters of a message that another message may have by chance.
+_BY_CHANCE = 8
 
 
 def format_error(error: BaseException, *, whole: bool = False) -> str:
@@ -16,7 +20,7 @@ def format_error(error: BaseException, *, whole: bool = False) -> str:
 
     Args:
         error: the error; errors that it was raised from are written before it, as Python does.
-        whole: whether the frames of flyte_core, click and the event loop are kept.
+        whole: whether all frames are kept, also those of flyte_core, of Python itself and of installed packages.
 
     Returns:
         The text, as Python would print it.
@@ -30,7 +34,7 @@ def format_error(error: BaseException, *, whole: bool = False) -> str:
     """
     described = traceback.TracebackException.from_exception(error)
     if not whole:
-        _leave_out_framework(described)
+        _reduce(described)
     return "".join(described.format())
 
 
@@ -47,27 +51,73 @@ def user_traceback(error: BaseException | None, *, whole: bool = False) -> str |
     if error is None:
         return None
     described = traceback.TracebackException.from_exception(error)
-    kept = whole or _leave_out_framework(described)
+    kept = whole or _reduce(described)
     return "".join(described.format()) if kept else None
 
 
-def _leave_out_framework(described: traceback.TracebackException) -> bool:
-    """Keep the frames of everybody else, in an error and in those it was raised from; say whether there were any."""
-    kept = [frame for frame in described.stack if not _is_framework(frame.filename)]
+def _reduce(described: traceback.TracebackException) -> bool:
+    """Keep the frames that help, and say whether there are any.
+
+    Those are the user's own. Where none of them is, as for a task of an installed package, all but the framework's.
+    """
+    from flyte_core.runtime.failures import is_own_file
+
+    helps = is_own_file if any(map(is_own_file, _filenames(described))) else _is_foreign
+    found = _keep(described, helps)
+    _drop_repetitions(described)
+    return found
+
+
+def _filenames(described: traceback.TracebackException) -> Iterator[str]:
+    yield from (frame.filename for frame in described.stack)
+    for other in _others(described):
+        yield from _filenames(other)
+
+
+def _others(described: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
+    """Give the errors that it was raised from, and of a group of errors (from Python 3.11 on) the members."""
+    if described.__cause__ is not None:
+        yield described.__cause__
+    if described.__context__ is not None and not described.__suppress_context__:
+        yield described.__context__
+    yield from getattr(described, "exceptions", None) or ()
+
+
+def _keep(described: traceback.TracebackException, helps: Callable[[str], bool]) -> bool:
+    """Leave out the frames of files that do not help, in all errors of a chain; say whether any is left."""
+    kept = [frame for frame in described.stack if helps(frame.filename)]
     described.stack = traceback.StackSummary.from_list(kept)
     found = bool(kept)
-    if described.__cause__ is not None:
-        found = _leave_out_framework(described.__cause__) or found
-    if described.__context__ is not None and not described.__suppress_context__:
-        if _leave_out_framework(described.__context__):
+    for other in _others(described):
+        if _keep(other, helps):
             found = True
-        else:
-            # The framework caught it itself, long before this error.
+        elif other is described.__context__:
+            # Somebody else caught it, long before this error.
             described.__context__ = None
-    # Groups of errors exist from Python 3.11 on.
-    for member in getattr(described, "exceptions", None) or ():
-        found = _leave_out_framework(member) or found
     return found
+
+
+def _drop_repetitions(described: traceback.TracebackException) -> None:
+    """Leave out errors without frames that the error raised from them repeats word by word."""
+    while (cause := described.__cause__) is not None and not cause.stack and _repeats(described, cause):
+        described.__cause__ = cause.__cause__
+    for other in _others(described):
+        _drop_repetitions(other)
+
+
+def _repeats(described: traceback.TracebackException, cause: traceback.TracebackException) -> bool:
+    ours, its = _line(described), _line(cause)
+    message = its.partition(": ")[2]
+    # A short one, such as a number, stands in other messages by chance.
+    return ours == its or (len(message) > _BY_CHANCE and message in ours)
+
+
+def _line(described: traceback.TracebackException) -> str:
+    return "".join(described.format_exception_only()).strip()
+
+
+def _is_foreign(filename: str) -> bool:
+    return not _is_framework(filename)
 
 
 def _is_framework(filename: str) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
+from functools import cache
 from types import FrameType, TracebackType
 
 from flyte_core.errors import BaseRuntimeError, HookError, RuntimeUserError
 
-__all__ = ["as_task_error", "is_retryable", "trim_traceback", "user_frames", "without_plumbing"]
+__all__ = ["as_task_error", "is_own_file", "is_retryable", "trim_traceback", "user_frames", "without_plumbing"]
 
 #: Codes of failures that another attempt with the same inputs cannot change.
 _FINAL_CODES = frozenset({"DataValidationError", "InlineIOMaxBytesBreached", "ReferenceTaskUsageError"})
@@ -20,6 +23,44 @@ def _is_plumbing(frame: FrameType) -> bool:
     name: str = frame.f_globals.get("__name__", "")
     # attrs compiles the methods it makes in the namespace of the module they belong to.
     return name.partition(".")[0] in _PLUMBING or frame.f_code.co_filename.startswith("<attrs generated")
+
+
+def is_own_file(filename: str) -> bool:
+    """Say whether code of this name is the user's: not Python's own, of an installed package, or of a plugin of ours.
+
+    Args:
+        filename: of a frame; a name like ``<stdin>`` is the user's.
+
+    Example:
+        >>> import json
+        >>> is_own_file("flights.py"), is_own_file(json.__file__)
+        (True, False)
+    """
+    # Compiled modules give the names of sources that are not installed.
+    if filename.startswith(("<frozen ", "<attrs generated")) or filename.endswith((".pyx", ".pxi", ".pxd")):
+        return False
+    parts = filename.replace("\\", "/").split("/")
+    if "site-packages" in parts or "dist-packages" in parts:
+        return False
+    return not filename.startswith((*_python_folders(), *_package_folders()))
+
+
+@cache
+def _python_folders() -> tuple[str, ...]:
+    import sysconfig
+
+    paths = sysconfig.get_paths()
+    return tuple(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib") if paths.get(name))
+
+
+def _package_folders() -> list[str]:
+    """Give the folders of flyte_core and its plugins, wherever they are installed from."""
+    return [
+        folder + os.sep
+        for name, module in list(sys.modules.items())
+        if name == "flyte_core" or (name.startswith("flyte_core_") and "." not in name)
+        for folder in getattr(module, "__path__", ())
+    ]
 
 
 def trim_traceback(tb: TracebackType | None) -> TracebackType | None:
@@ -47,9 +88,13 @@ def without_plumbing(tb: TracebackType | None) -> TracebackType | None:
 
 
 def user_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """Give the frames of an error's traceback that are not the framework's or the event loop's, outermost first."""
+    """Give the frames of an error's traceback that stand in the user's own files, outermost first.
+
+    Where there are none, as for a task of an installed package: those that are not the framework's or the event loop's.
+    """
     frames = (pair for pair in traceback.walk_tb(error.__traceback__) if not _is_plumbing(pair[0]))
-    return list(traceback.StackSummary.extract(frames))
+    found = list(traceback.StackSummary.extract(frames))
+    return [frame for frame in found if is_own_file(frame.filename)] or found
 
 
 def as_task_error(error: Exception, task_name: str) -> BaseRuntimeError | HookError:

@@ -76,7 +76,7 @@ def test_a_plugins_command_is_listed_without_importing_it(shell, site, install):
     install("hello", "raise AssertionError('imported')")
     result = shell("--help", path=(site,))
     assert result.status == 0
-    assert "hello  from dist-hello 1.0" in result.out
+    assert "hello from dist-hello 1.0" in " ".join(result.out.split())
 
 
 def test_a_plugins_command_runs(shell, site, install):
@@ -105,7 +105,8 @@ def test_something_that_is_no_command_is_an_error_that_names_it(shell, site, ins
 
 def test_a_built_in_command_wins_and_says_so(shell, site, install):
     install("doctor", HELLO, dist="usurper")
-    assert "doctor  from usurper 1.0; hidden by the built-in command" in shell("--help", path=(site,)).out
+    listed = " ".join(shell("--help", path=(site,)).out.split())
+    assert "doctor from usurper 1.0; hidden by the built-in command" in listed
     result = shell("doctor", path=(site,))
     assert "usurper 1.0 also has a command 'doctor'; the built-in one is used" in result.err
     assert result.out.startswith("installation")

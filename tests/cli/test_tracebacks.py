@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import sys
 
 import pytest
@@ -68,3 +70,45 @@ def test_an_error_without_frames_of_the_user_has_no_traceback():
     assert user_traceback(ValueError("never raised")) is None
     assert user_traceback(None) is None
     assert user_traceback(caught(failing)) is not None
+
+
+def test_frames_of_installed_packages_and_of_python_itself_are_left_out():
+    error = caught(lambda: json.loads("{"))
+    assert "json" + os.sep not in format_error(error)
+    assert format_error(error).splitlines()[-1].startswith("json.decoder.JSONDecodeError")
+    assert "json" + os.sep in format_error(error, whole=True)
+
+
+def from_afar(error, cause=None):
+    """Raise as a function of an installed package would."""
+
+    def far(error, cause):
+        raise error from cause
+
+    code = far.__code__.replace(co_filename="/env/lib/python3.12/site-packages/far/away.py")
+    type(far)(code, globals())(error, cause)
+
+
+def test_a_chain_of_errors_from_elsewhere_is_one_line_each():
+    def chained():
+        try:
+            from_afar(OSError("the disk is full"), ValueError("no room left"))
+        except OSError as error:
+            raise LookupError("outer") from error
+
+    lines = format_error(caught(chained)).splitlines()
+    assert "ValueError: no room left" in lines
+    assert "away.py" not in "".join(lines)
+
+
+def test_a_message_that_is_repeated_is_printed_once():
+    message = "no such file x"
+    text = format_error(caught(lambda: from_afar(OSError(f"cannot read: {message}"), ValueError(message))))
+    assert "ValueError: " not in text
+    assert text.count("no such file x") == 1
+
+
+def test_a_task_of_an_installed_package_keeps_its_frames():
+    error = ValueError("far")
+    error.__traceback__ = caught(lambda: from_afar(ValueError())).__traceback__.tb_next.tb_next.tb_next
+    assert "away.py" in format_error(error)
