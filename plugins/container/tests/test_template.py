@@ -40,6 +40,23 @@ def test_the_owner_of_the_type_is_this_distribution() -> None:
     assert extras.ContainerTask is ContainerTask
 
 
+def test_copilot_starts_without_what_only_a_declaration_needs() -> None:
+    program = (
+        "import sys, flyte_core_container.copilot.cli\n"
+        "print([m for m in ('flyte_core_container.template', 'flyte_core.extend') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_package_knows_its_names_and_no_others() -> None:
+    import flyte_core_container
+
+    assert "ContainerTask" in dir(flyte_core_container)
+    with pytest.raises(AttributeError, match="no attribute 'ContainerTaks'"):
+        _ = flyte_core_container.ContainerTaks
+
+
 def test_declaring_a_task_imports_neither_docker_nor_the_local_engine() -> None:
     code = (
         "import sys; from flyte_core_container import ContainerTask; import flyte_core_container.hooks;"
