@@ -69,7 +69,8 @@ class Loader:
 
         Raises:
             PluginVersionError: it was made for another version of flyte-core or of the hook API.
-            PluginLoadError: the import failed; the original error is chained.
+            PluginLoadError: the import failed, where the original error is chained; or what it lists are no
+                transformers.
         """
         failure = self._failures.get(ep)
         if failure is not None:
@@ -133,6 +134,12 @@ class Loader:
                 loaded = getattr(loaded, part)
         except AttributeError as error:
             raise _load_error(ep, f"{module_name} has no {attribute}") from error
+        if ep.kind == "transformer":
+            from flyte_core.registry.transformers import transformer_faults
+
+            faults = transformer_faults(loaded)
+            if faults:
+                raise _load_error(ep, "; ".join(faults))
         return loaded
 
     def _check_api(self, ep: EntryPoint, module: Any) -> None:

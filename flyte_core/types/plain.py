@@ -321,8 +321,20 @@ def _by_mashumaro(t: Any) -> Plain:
         encoder: Any = BasicEncoder(t, default_dialect=MessagePackDialect)
         decoder: Any = BasicDecoder(t, default_dialect=MessagePackDialect)
     except Exception as error:  # mashumaro runs users' class bodies and hooks
-        raise TypeTransformerFailedError(f"{type_name(t)} has no MessagePack form: {error}") from error
+        raise TypeTransformerFailedError(_no_form(t, error)) from error
     return Plain(_guarded(encoder.encode, t), _guarded(decoder.decode, t))
+
+
+def _no_form(t: Any, error: Exception) -> str:
+    """What to do about a type that cannot stand inside of a record; mashumaro's own words name only its code."""
+    if not isinstance(t, type) or lookup.is_record(t):
+        return f"{type_name(t)} has no MessagePack form: {error}"
+    transformer = lookup.registered().get(t)
+    own = f", and its transformer {transformer.name!r} serves whole inputs and outputs only" if transformer else ""
+    return (
+        f"{type_name(t)} has no form inside of a record{own}; give the class _serialize(self), which returns what "
+        "MessagePack holds, and a class method _deserialize(cls, value), or take it out of the record"
+    )
 
 
 def _guarded(convert: Convert, t: Any) -> Convert:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyte_core.types.lookup import underlying
 from flyte_core.types.mismatch import ValueMismatchError, shown
-from flyte_core.types.plain import MSGPACK, StructCodec, msgpack_type
+from flyte_core.types.plain import MSGPACK, StructCodec, msgpack_type, plain_for
 from flyte_core.types.simple import CodecTransformer
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class _RecordTransformer(CodecTransformer):
         from flyte_core.types.schema import schema_of
 
         record = underlying(python_type)
+        plain_for(record)  # tells of a field that has no form before the schema is missed
         return _RecordCodec(record, msgpack_type(schema_of(record)))
 
     def guess_python_type(self, literal_type: LiteralType) -> Any:

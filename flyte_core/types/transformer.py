@@ -93,7 +93,7 @@ class TypeTransformer(Generic[T]):
 
     def get_literal_type(self, t: Any) -> LiteralType:
         """The literal type of a Python type."""
-        raise NotImplementedError(f"{type(self).__name__} has no get_literal_type")
+        raise _lacking(self, "get_literal_type")
 
     def guess_python_type(self, literal_type: LiteralType) -> Any:
         """The Python type that a literal type was made from.
@@ -105,11 +105,11 @@ class TypeTransformer(Generic[T]):
 
     async def to_literal(self, python_val: Any, python_type: Any, expected: LiteralType) -> Literal:
         """Turn a value into a literal; ``expected`` is the literal type of ``python_type``."""
-        raise NotImplementedError(f"{type(self).__name__} has no to_literal")
+        raise _lacking(self, "to_literal")
 
     async def to_python_value(self, lv: Literal, expected_python_type: Any) -> Any:
         """Turn a literal into a value of the expected type."""
-        raise NotImplementedError(f"{type(self).__name__} has no to_python_value")
+        raise _lacking(self, "to_python_value")
 
     def from_binary_idl(self, binary_idl_object: Binary, expected_python_type: Any) -> Any:
         """Turn a MessagePack scalar into a value: an attribute picked out of a dataclass arrives as one."""
@@ -130,6 +130,17 @@ class TypeTransformer(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name!r} for {self._t!r}>"
+
+
+def _lacking(transformer: TypeTransformer[Any], method: str) -> TypeTransformerFailedError:
+    """The error of a transformer whose author left a method out, or misspelt it."""
+    from flyte_core.registry.transformers import method_fault
+
+    owner = type(transformer)
+    return TypeTransformerFailedError(
+        f"the transformer {transformer.name!r} of {owner.__module__} is incomplete: "
+        f"{method_fault(owner, TypeTransformer, method)}"
+    )
 
 
 class RestrictedTypeError(TypeTransformerFailedError):

@@ -9,6 +9,7 @@ import pytest
 from flyteidl2.core.literals_pb2 import Literal
 from flyteidl2.core.types_pb2 import LiteralType, SimpleType
 
+from flyte_core import registry
 from flyte_core.discovery import PluginIndex
 from flyte_core.errors import PluginConflictError, PluginLoadError, PluginVersionError, TypeTransformerFailedError
 from flyte_core.registry import Registry
@@ -201,15 +202,31 @@ def test_a_base_that_is_registered_by_hand_comes_before_the_claim_of_one_further
     assert lookup.find_transformer(Lowest) is own
 
 
+_BASE = "from flyte_core.types import TypeTransformer\nclass A(TypeTransformer):\n"
+
+
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
         ("raise KeyError('boom')", PluginLoadError, r"(?s)dist-broken.*KeyError: 'boom'"),
         ("flyte_core_api = '>=99'\nTRANSFORMERS = []", PluginVersionError, r"(?s)dist-broken.*made for version '>=99'"),
         ("flyte_core_api = 'x'", PluginVersionError, r"(?s)dist-broken.*flyte_core_api"),
-        ("TRANSFORMERS = [5]", TypeTransformerFailedError, "TRANSFORMERS has 5, which is no TypeTransformer"),
-        ("TRANSFORMERS = [dict]", TypeTransformerFailedError, "which is no TypeTransformer"),
-        ("class A:\n    def __init__(self, x): ...\nTRANSFORMERS = [A]", TypeTransformerFailedError, "cannot be made"),
+        ("TRANSFORMERS = [5]", PluginLoadError, "TRANSFORMERS has 5, which is no TypeTransformer"),
+        ("TRANSFORMERS = [dict]", PluginLoadError, "which is no TypeTransformer"),
+        ("TRANSFORMERS = 5", PluginLoadError, "its TRANSFORMERS is 5, which is no list"),
+        ("", PluginLoadError, r"(?s)dist-broken.*has no TRANSFORMERS, the list of its transformers; mend"),
+        ("TRANSFORMER = []", PluginLoadError, "is TRANSFORMER a misspelling of it?"),
+        ("transformers = []", PluginLoadError, "is transformers a misspelling of it?"),
+        (
+            f"{_BASE}    def get_literal_typ(self, t): ...\n    async def to_literal(self, v, t, e): ...\nTRANSFORMERS = [A]",
+            PluginLoadError,
+            r"A has no get_literal_type; is get_literal_typ a misspelling of it\?; A has no to_python_value; mend",
+        ),
+        (
+            f"{_BASE}    codec = None\n    def __init__(self, x): ...\nTRANSFORMERS = [A]",
+            TypeTransformerFailedError,
+            "cannot be made",
+        ),
         (
             "from flyte_core.types import TypeTransformer\nTRANSFORMERS = [TypeTransformer('other', complex)]",
             TypeTransformerFailedError,
@@ -268,3 +285,24 @@ def test_what_a_transformer_does_wrong_is_told_as_its_own(own_registry, place):
     reason = "must return a .*'nonsense'" if "nonsense" in place else "failed with KeyError: 'boom'"
     with pytest.raises(TypeTransformerFailedError, match=f"{place.split()[0]} of the transformer 'failing' .*{reason}"):
         codec_for(list[Odd]).decode(codec_for(list[Odd]).encode([Odd()]))
+
+
+def test_a_transformer_without_a_method_is_named_with_the_misspelt_one(own_registry):
+    class Cents:
+        pass
+
+    class CentsTransformer(TypeTransformer):
+        def get_literal_typ(self, t):
+            return LiteralType(simple=SimpleType.INTEGER)
+
+    lookup.register(CentsTransformer("cents", Cents))
+    with pytest.raises(
+        TypeTransformerFailedError, match=r"'cents' of .*test_lookup is incomplete: .*get_literal_typ a"
+    ):
+        codec_for(Cents)
+
+
+def test_checking_a_plugin_of_transformers_finds_what_a_run_would(plugins):
+    plugins.plugin(GROUP, "framelib.Frame", "TRANSFORMER = []", dist="dist-broken")
+    with pytest.raises(PluginLoadError, match="has no TRANSFORMERS"):
+        registry.TaskPluginRegistry.check("transformer", "framelib.Frame")

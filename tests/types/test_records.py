@@ -450,3 +450,40 @@ def test_an_annotation_that_names_nothing_is_an_error_that_says_so():
 
     with pytest.raises(TypeTransformerFailedError, match="Missing"):
         codec_for(Broken)
+
+
+def test_a_type_with_its_own_transformer_in_a_record_is_told_with_what_to_do(celsius, caplog):
+    @dataclass
+    class Weather:
+        days: list[Any]
+
+    Weather.__annotations__["days"] = list[celsius]
+    for f in dataclasses.fields(Weather):
+        f.type = list[celsius]
+    with pytest.raises(
+        TypeTransformerFailedError, match=r"Weather.days: Celsius .*its transformer 'celsius'.*_serialize"
+    ):
+        codec_for(Weather)
+    assert caplog.records == []
+
+
+def test_the_way_out_that_is_named_works():
+    @dataclass
+    class Bill:
+        total: Any
+
+    Bill.__annotations__["total"] = Money
+    literal = codec_for(Bill).encode(Bill(Money(5)))
+    assert codec_for(Bill).decode(literal).total.cents == 5
+
+
+class Money:
+    def __init__(self, cents):
+        self.cents = cents
+
+    def _serialize(self):
+        return self.cents
+
+    @classmethod
+    def _deserialize(cls, value):
+        return cls(value)
