@@ -21,7 +21,8 @@ __all__ = ["AwsProfile", "aws_profile", "certificates", "has_given_credentials",
 
 _PLACES = {
     "s3": (
-        "init(storage=S3(access_key_id=..., secret_access_key=...)); AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+        "the S3(...) given to flyte_core.init(storage=...), its access_key_id and secret_access_key; "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
         "the profile of AWS_PROFILE in ~/.aws; AWS_WEB_IDENTITY_TOKEN_FILE; the role of the container or instance. "
         "For public data: S3(anonymous=True)"
     ),
@@ -30,7 +31,8 @@ _PLACES = {
         "the instance's service account. For public data: GCS(anonymous=True)"
     ),
     "az": (
-        "init(storage=ABFS(account_key=...)); AZURE_STORAGE_ACCOUNT_KEY; AZURE_CLIENT_ID with AZURE_CLIENT_SECRET and "
+        "the ABFS(...) given to flyte_core.init(storage=...), its account_key; AZURE_STORAGE_ACCOUNT_KEY; "
+        "AZURE_CLIENT_ID with AZURE_CLIENT_SECRET and "
         "AZURE_TENANT_ID; AZURE_FEDERATED_TOKEN_FILE; the managed identity. For public data: ABFS(anonymous=True)"
     ),
     "http": "user and password in the URL, or the host's entry in ~/.netrc (or the file that NETRC names)",

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from flyte_core.errors import InvalidValueError, UnsupportedStorageError
+from flyte_core.errors import InvalidValueError, UnsafePathError, UnsupportedStorageError, near_misses
 from flyte_core.storage.engine import Transfer
 from flyte_core.storage.paths import is_remote, scheme_of
 
 if TYPE_CHECKING:
     from flyte_core.storage.engine import Engine
 
-__all__ = ["engine_for", "keeps_digest", "transfer_for"]
+__all__ = ["engine_for", "keeps_digest", "require_name", "require_scheme", "transfer_for"]
 
 _OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 
@@ -47,22 +47,78 @@ def engine_for(url: str | os.PathLike[str]) -> Engine:
 
         return ObjectStoreEngine()
     _require_known(os.fspath(url), scheme)
+    _file_system_class(os.fspath(url), scheme)
     from flyte_core.storage.fsspec_engine import FsspecEngine
 
     return FsspecEngine()
 
 
+def require_scheme(url: str | os.PathLike[str]) -> None:
+    """Make sure that the scheme of a URL is known, whether or not the package that serves it is installed.
+
+    Args:
+        url: any path or URL.
+
+    Raises:
+        UnsupportedStorageError: it is not; the message names those that look like it.
+
+    Example:
+        >>> require_scheme("s4://bucket/a")
+        Traceback (most recent call last):
+        ...
+        flyte_core.errors.UnsupportedStorageError: cannot open s4://bucket/a: no file system is known for the scheme ...
+    """
+    if is_remote(url) and scheme_of(url) not in _OBJECT_STORES:
+        _require_known(os.fspath(url), scheme_of(url))
+
+
 def _require_known(url: str, scheme: str) -> None:
-    import fsspec
+    from fsspec import available_protocols
+
+    known = available_protocols()
+    if scheme in known:
+        return
+    close = [f"{name}://" for name in _like(scheme)]
+    did_you_mean = f"; is it {' or '.join(close)}?" if close else "; packages may register one with fsspec"
+    raise UnsupportedStorageError(url, "open", f"no file system is known for the scheme {scheme!r}{did_you_mean}")
+
+
+def _like(scheme: str) -> list[str]:
+    """Give the schemes that one looks like; of the short ones also those that differ in one letter."""
+    known = sorted(_OBJECT_STORES | {"http", "https", "memory", "file"})
+    short = [name for name in known if len(name) == len(scheme) < 4]
+    differing = [name for name in short if sum(a != b for a, b in zip(name, scheme, strict=True)) == 1]
+    return near_misses(scheme, known) or differing
+
+
+def _file_system_class(url: str, scheme: str) -> None:
+    from fsspec import get_filesystem_class
 
     try:
-        fsspec.get_filesystem_class(scheme)
-    except ImportError as error:
+        get_filesystem_class(scheme)
+    except (ImportError, ValueError) as error:
         raise UnsupportedStorageError(url, "open", f"the scheme {scheme!r} needs a package: {error}") from error
-    except ValueError as error:
-        raise UnsupportedStorageError(
-            url, "open", f"no file system is known for the scheme {scheme!r}; packages may register one with fsspec"
-        ) from error
+
+
+def require_name(url: str | os.PathLike[str], source: str | os.PathLike[str], operation: str) -> None:
+    """Make sure that what serves a URL takes an object of that name, before anything is sent.
+
+    Args:
+        url: where something is to go.
+        source: the local file that it is, for the error.
+        operation: what is done, for the error.
+
+    Raises:
+        UnsafePathError: it does not.
+    """
+    if scheme_of(url) not in _OBJECT_STORES:
+        return
+    from flyte_core.storage.paths import object_name_fault, printable
+
+    fault = object_name_fault(os.fspath(url).partition("://")[2].partition("/")[2].strip("/"))
+    if fault is not None:
+        reason = f"the name has {fault} in it, which no object of this store can have; rename the file {source!s}"
+        raise UnsafePathError(printable(os.fspath(url)), operation, printable(reason))
 
 
 def keeps_digest(url: str | os.PathLike[str]) -> bool:

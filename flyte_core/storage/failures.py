@@ -23,6 +23,7 @@ from flyte_core.errors import (
     StorageNotFoundError,
     StoragePermissionError,
     StorageTimeoutError,
+    UnsafePathError,
     without_secrets,
 )
 
@@ -32,6 +33,8 @@ _TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522,
 # Codes of S3's error documents (docs.aws.amazon.com, "Error responses") that come with another status.
 _TRANSIENT_CODES = ("RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "OperationAborted")
 _CREDENTIAL_CODES = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "AuthFailure")
+# Error codes of S3 and Google (docs.aws.amazon.com, "Error responses") and Azure ("Blob service error codes").
+_NO_BUCKET = {"NoSuchBucket": "bucket", "ContainerNotFound": "container", "ContainerBeingDeleted": "container"}
 # Where obstore asks for credentials last, when it found none anywhere else.
 _METADATA_SERVICES = ("169.254.169.254", "latest/api/token", "metadata.google.internal", "169.254.170.2")
 
@@ -54,6 +57,7 @@ class Failure:
         transient: whether another try may succeed.
         after: the seconds that the server asked to wait before it.
         no_credentials: whether the cause is that none were found.
+        no_bucket: whether the cause is that the whole bucket or container is not there.
         attempts: how many tries the library made.
     """
 
@@ -62,6 +66,7 @@ class Failure:
     transient: bool = False
     after: float | None = None
     no_credentials: bool = False
+    no_bucket: bool = False
     attempts: int = 1
 
 
@@ -99,7 +104,8 @@ def cause_of(error: BaseException) -> BaseException:
     if module == "obstore" or "Debug source:" in str(error):
         return type(error)(without_secrets(_head(error)))
     if module == "aiohttp" or isinstance(error.__cause__, Exception):
-        return ConnectionError(f"{type(error).__name__}: {failure_of(error).reason}")
+        # fsspec tells any failure as "not found"; its name would stand beside a reason of another kind.
+        return ConnectionError(failure_of(error).reason)
     return error
 
 
@@ -117,12 +123,21 @@ def _of_obstore(error: BaseException) -> Failure:
     head, dump = _head(error), str(error)
     name = type(error).__name__
     attempts = int(found[1]) + 1 if (found := re.search(r"after (\d+) retries", head)) else 1
-    failure = _named(error, name, head) or _of_status(head) or _of_connection(head, dump)
+    failure = _without_bucket(head) or _named(error, name, head) or _of_status(head) or _of_connection(head, dump)
     if any(service in head for service in _METADATA_SERVICES):
         reason = "no credentials were found"
         failure = attrs.evolve(failure, reason=reason, error=StoragePermissionError, no_credentials=True)
         failure = attrs.evolve(failure, transient=False)
     return attrs.evolve(failure, attempts=attempts)
+
+
+def _without_bucket(head: str) -> Failure | None:
+    """Tell from a 404 of one object that there is no bucket (S3, GCS) or container (Azure) for any."""
+    code = _element(head, "Code")
+    if code not in _NO_BUCKET:
+        return None
+    reason = f"the {_NO_BUCKET[code]} does not exist"
+    return Failure(reason=reason, error=StorageNotFoundError, no_bucket=True)
 
 
 def _named(error: BaseException, name: str, head: str) -> Failure | None:
@@ -135,7 +150,12 @@ def _named(error: BaseException, name: str, head: str) -> Failure | None:
         status = _of_status(head)
         return Failure(reason=status.reason if status else "access is denied", error=StoragePermissionError)
     if name == "InvalidPathError" or (isinstance(error, ValueError) and "parse path" in head):
-        return Failure(reason=f"a name that the client library cannot reach: {_line(head)}")
+        return Failure(reason=f"a name that the client library cannot reach: {_line(head)}", error=UnsafePathError)
+    half = re.search(r"Missing (SecretAccessKey|AccessKeyId)", head)
+    if half is not None:
+        missing = {"SecretAccessKey": "the secret access key", "AccessKeyId": "the id of the access key"}[half[1]]
+        reason = f"only half of the credentials was found: {missing} is missing"
+        return Failure(reason=reason, error=StoragePermissionError, no_credentials=True)
     if "Content-Range header not present" in head:
         return Failure(reason="the server ignores requests for a range of bytes")
     if "redirect without LOCATION" in head:
@@ -157,7 +177,7 @@ def _of_status(head: str) -> Failure | None:
     reason = f"the server answered {status} {phrase}".strip() + (f" ({detail})" if detail else "")
     if status == 404:
         return Failure(reason=reason, error=StorageNotFoundError)
-    if code in _CREDENTIAL_CODES:
+    if code in _CREDENTIAL_CODES or (status in (401, 403) and code not in _TRANSIENT_CODES):
         return Failure(reason=reason, error=StoragePermissionError)
     return Failure(reason=reason, transient=status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES)
 
@@ -170,7 +190,7 @@ def _element(document: str, name: str) -> str:
 def _of_connection(head: str, dump: str) -> Failure:
     """Say what went wrong where there was no answer; only the dump of obstore's values tells it."""
     url = re.search(r"https?://\S+", head)
-    server = f" to {urlsplit(url[0]).hostname}" if url else ""
+    server = f" to {urlsplit(url[0]).netloc.rpartition('@')[2]}" if url else ""
     told = re.search(r'message: "([^"]+)"', dump)
     for sign, reason, transient in (
         ("ertificate", "the server's certificate is not trusted", False),
@@ -200,16 +220,21 @@ def _of_aiohttp(error: BaseException) -> Failure:
     if "ClientConnectorCertificateError" in names or "ClientSSLError" in names:
         return Failure(reason="the server's certificate is not trusted")
     if "ClientConnectorDNSError" in names:
-        return Failure(reason="no connection: the server's name cannot be resolved", transient=True)
+        return Failure(reason=f"no connection{_address(error)}: its name cannot be resolved", transient=True)
     if "ServerTimeoutError" in names:
         return Failure(reason="the server was silent for too long", error=StorageTimeoutError, transient=True)
     if "ClientPayloadError" in names:
         return Failure(reason="the connection ended in the middle of the content", transient=True)
     if "ClientConnectorError" in names and isinstance(error, OSError):
-        return Failure(reason=f"no connection: {os.strerror(error.errno or 0)}", transient=True)
+        return Failure(reason=f"no connection{_address(error)}: {os.strerror(error.errno or 0)}", transient=True)
     if "ClientConnectionError" in names:
         return Failure(reason="the connection ended before the answer", transient=True)
     return Failure(reason=f"{type(error).__name__}: {_line(without_secrets(str(error)))}")
+
+
+def _address(error: BaseException) -> str:
+    host, port = getattr(error, "host", None), getattr(error, "port", None)
+    return f" to {host}:{port}" if host and port else ""
 
 
 def _of_http_status(status: int, phrase: str, headers: object) -> Failure:

@@ -12,10 +12,10 @@ import attrs
 
 from flyte_core._logging import logger
 from flyte_core.errors import StorageError, StorageIntegrityError, StorageNotFoundError, UnsafePathError
-from flyte_core.storage.engines import engine_for, keeps_digest, transfer_for
+from flyte_core.storage.engines import engine_for, keeps_digest, require_name, transfer_for
 from flyte_core.storage.local import safe_join
 from flyte_core.storage.local_errors import raise_together
-from flyte_core.storage.paths import join
+from flyte_core.storage.paths import join, local_name
 from flyte_core.storage.progress import Meter, progress
 from flyte_core.storage.single import download, upload
 from flyte_core.storage.trees import Entry, copy_files, files_below, make_folder, refuse_inside
@@ -98,9 +98,11 @@ async def put_folder(source: Path, url: str, transfer: Transfer) -> None:
         transfer: the settings; ``concurrency`` bounds the parts in flight of all files together.
 
     Raises:
+        UnsafePathError: a file has a name that no object can have; nothing was sent.
         StorageError: something could not be stored; all failures are reported, and all other files are complete.
     """
     files, _folders, errors = await in_thread(lambda _stop: files_below(source))
+    _require_names(files, source, url)
     engine = engine_for(url)
     budget = _Budget(transfer)
     with progress(f"upload {source}", size=_total(files), files=len(files)) as meter:
@@ -116,6 +118,17 @@ async def put_folder(source: Path, url: str, transfer: Transfer) -> None:
         raise_together(errors, source, "upload", len(files) + len(errors))
     if not files:
         logger.warning("%s has no files in it, and object stores keep no folders: nothing was stored", source)
+
+
+def _require_names(files: list[Entry], source: Path, url: str) -> None:
+    faults: list[StorageError] = []
+    for entry in files:
+        try:
+            require_name(join(url, entry.name), entry.path, "upload to")
+        except UnsafePathError as error:  # noqa: PERF203 - all of them are told
+            faults.append(error)
+    if faults:
+        raise_together(faults, source, "upload", len(files))
 
 
 def _jobs(function: Callable[..., Awaitable[None]], items: list[Entry]) -> list[Callable[[], Awaitable[None]]]:
@@ -189,7 +202,8 @@ def _plan(url: str, target: Path, found: list[ObjectInfo]) -> dict[Path, ObjectI
         name = relative_name(url, info.url)
         if not name.strip("/"):
             continue  # the marker that some programs store for a folder
-        path = safe_join(target, name)
+        # Decoded before it is found safe: an escape may stand for a slash.
+        path = safe_join(target, local_name(url, name))
         if name.endswith("/"):
             continue
         if path in plan:

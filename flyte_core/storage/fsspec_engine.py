@@ -26,6 +26,7 @@ from flyte_core.storage.fsspec_files import (
     require_same,
     tries_of,
 )
+from flyte_core.storage.local import is_draft
 from flyte_core.storage.paths import scheme_of
 from flyte_core.storage.web import WebReader, copy_web
 
@@ -150,7 +151,7 @@ def _find(url: str) -> list[ObjectInfo]:
     entries = []
     for name, found in fs.find(path, detail=True).items():
         below = name[len(root) :].lstrip("/") if name.startswith(f"{root}/") else ""
-        if below:
+        if below and not is_draft(below.rpartition("/")[2]):
             entries.append(info_of(f"{base}/{below}", found or {}))
     return sorted(entries, key=lambda entry: entry.url)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flyte_core.errors import StorageError, StorageIntegrityError, UnsupportedStorageError
+from flyte_core.errors import StorageError, StorageIntegrityError, StorageNotFoundError, UnsupportedStorageError
 from flyte_core.storage.config import current_storage
 from flyte_core.storage.credentials import places_of
 from flyte_core.storage.engine import ObjectInfo
 from flyte_core.storage.failures import Failure, failure_of
+from flyte_core.storage.local import draft_name
 from flyte_core.storage.paths import scheme_of
 from flyte_core.storage.retry import Tries
 from flyte_core.storage.web import client_options, web_info
@@ -47,6 +47,8 @@ def tries_of(url: str, operation: str, transfer: Transfer) -> Tries:
     """
 
     def advice(failure: Failure) -> str:
+        if scheme_of(url) == "memory" and failure.error is StorageNotFoundError:
+            return "memory:// is each process's own: what another one wrote there is not here"
         return places_of(scheme_of(url)) if issubclass(failure.error, PermissionError) else ""
 
     return Tries(url, operation, transfer, advice=advice)
@@ -215,7 +217,7 @@ class FsspecWriter:
         parent, _, name = self._path.rpartition("/")
         if not name:
             raise StorageError(url, "write to", "it names no file")
-        self._draft = f"{parent}/.{name[:64]}.{os.urandom(8).hex()}.tmp" if _moves(self._fs) else self._path
+        self._draft = f"{parent}/{draft_name(name)}" if _moves(self._fs) else self._path
         if parent:
             _make_folder(self._fs, parent)
         self._before = self._there() if self._draft == self._path else None

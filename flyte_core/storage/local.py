@@ -24,6 +24,7 @@ __all__ = [
     "NamedFile",
     "atomic_file",
     "atomic_write",
+    "draft_name",
     "is_draft",
     "is_folder",
     "kind_of_file",
@@ -93,6 +94,20 @@ def kind_of_file(mode: int) -> str:
         stat.S_IFBLK: "a device",
     }
     return kinds.get(stat.S_IFMT(mode), "no regular file")
+
+
+def draft_name(name: str) -> str:
+    """Give a new name for a file of another name while it is being written.
+
+    Args:
+        name: the final name.
+
+    Example:
+        >>> is_draft(draft_name("a.csv"))
+        True
+    """
+    kept = os.fsencode(name)[:_KEPT_OF_NAME].decode(errors="ignore")
+    return f".{kept}.{os.urandom(8).hex()}{_DRAFT_SUFFIX}"
 
 
 def is_draft(name: str) -> bool:
@@ -166,8 +181,7 @@ class Draft:
             self.target = Path(os.path.realpath(self._named))
             mode = self._mode_of_target()
             # Not tempfile: it makes files of mode 0600, and a new file is to have the mode of the process's umask.
-            kept = os.fsencode(self.target.name)[:_KEPT_OF_NAME].decode(errors="ignore")
-            self.path = self.target.with_name(f".{kept}.{os.urandom(8).hex()}{_DRAFT_SUFFIX}")
+            self.path = self.target.with_name(draft_name(self.target.name))
             self.raw = NamedFile(self.path, "xb", self._named)
         if mode is not None and hasattr(os, "fchmod"):
             try:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
 from flyte_core.errors import StorageError, StorageIntegrityError
 from flyte_core.storage.download import Content
-from flyte_core.storage.native import clean_up, obstore, wait_for
+from flyte_core.storage.native import clean_up, wait_for
 from flyte_core.storage.retry import Deadline
-from flyte_core.storage.upload import parts_of
+from flyte_core.storage.upload import parts_of, put_whole
 
 if TYPE_CHECKING:
     from flyte_core.storage.engine import ObjectInfo, Transfer
@@ -234,15 +234,14 @@ class ObjectWriter:
         """Hand a part over, waiting until there is room for it."""
         if self._upload is None:
             self._queue = asyncio.Queue(1)
-            request = obstore().put_async(
-                self._access.store(self._transfer),
-                self._access.location.key,
+            self._upload = self._access.put(
+                "write to",
+                self._transfer,
                 self._parts(self._queue),
                 use_multipart=True,
                 chunk_size=self._part,
                 max_concurrency=self._in_flight,
             )
-            self._upload = asyncio.ensure_future(request)
         await self._hand_over(data, Deadline(self._transfer.deadline))
 
     async def _hand_over(self, data: bytes | None, deadline: Deadline) -> None:
@@ -270,13 +269,12 @@ class ObjectWriter:
     async def _finish(self, data: bytes) -> None:
         deadline = Deadline(self._transfer.deadline)
         if self._upload is None:
-            store, key = self._access.store(self._transfer), self._access.location.key
-            self._upload = asyncio.ensure_future(obstore().put_async(store, key, data, use_multipart=False))
-        else:
-            if data:
-                await self._hand_over(data, deadline)
-            await self._hand_over(None, deadline)
-        upload = self._upload
+            await put_whole(self._access, "write to", self._transfer, deadline, data, {})
+            return
+        if data:
+            await self._hand_over(data, deadline)
+        await self._hand_over(None, deadline)
+        upload = cast("asyncio.Future[Any]", self._upload)
         done, _ = await asyncio.wait([upload], timeout=deadline.left())
         if not done:
             upload.cancel()

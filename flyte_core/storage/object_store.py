@@ -66,8 +66,7 @@ class ObjectStoreEngine:
     def open_read(self, url: str, transfer: Transfer) -> ReadHandle:
         """See `flyte_core.storage.engine.Engine.open_read`."""
         access = _named(url, "read")
-        info = wait_for(_head(access, "read", transfer, Deadline(transfer.deadline)))
-        return ObjectReader(access, info, transfer)
+        return ObjectReader(access, wait_for(_head_or_why(access, transfer)), transfer)
 
     def open_write(self, url: str, transfer: Transfer) -> WriteHandle:
         """See `flyte_core.storage.engine.Engine.open_write`."""
@@ -107,6 +106,24 @@ async def _head(access: Access, operation: str, transfer: Transfer, deadline: De
         modified=meta["last_modified"],
         attributes=attributes,
     )
+
+
+async def _head_or_why(access: Access, transfer: Transfer) -> ObjectInfo:
+    """Describe an object; where there is none, find out if there is a bucket: the answer to HEAD has no text."""
+    deadline = Deadline(transfer.deadline)
+    try:
+        return await _head(access, "read", transfer, deadline)
+    except StorageNotFoundError as error:
+        missing = error
+    try:
+        below = await _has_objects(access, transfer, deadline)
+    except StorageNotFoundError:
+        raise
+    except StorageError:  # whoever may read need not be allowed to list
+        below = False
+    if below:
+        raise StorageError(access.location.url, "read", "it is a folder")
+    raise missing
 
 
 async def _has_objects(access: Access, transfer: Transfer, deadline: Deadline) -> bool:

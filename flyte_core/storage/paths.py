@@ -9,11 +9,23 @@ from pathlib import Path
 from flyte_core.errors import UnsafePathError, UnsupportedStorageError
 from flyte_core.models import RawDataPath
 
-__all__ = ["is_remote", "join", "last_part", "local_path", "random_path", "scheme_of"]
+__all__ = [
+    "is_remote",
+    "join",
+    "last_part",
+    "local_name",
+    "local_path",
+    "object_name_fault",
+    "printable",
+    "random_path",
+    "scheme_of",
+]
 
 # RFC 3986, section 3.1. Two characters at least, so that a drive letter is no scheme.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 _FILE = "file://"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def is_remote(url: str | os.PathLike[str]) -> bool:
@@ -46,7 +58,7 @@ def local_path(url: str | os.PathLike[str]) -> Path:
         The path.
 
     Raises:
-        UnsupportedStorageError: the URL is not local.
+        UnsupportedStorageError: the URL is not local, or leads to another host.
         UnsafePathError: there is a NUL in it.
 
     Example:
@@ -57,15 +69,24 @@ def local_path(url: str | os.PathLike[str]) -> Path:
     if is_remote(text):
         raise UnsupportedStorageError(text, "open locally", "it leads out of this machine; download it first")
     if text[: len(_FILE)].lower() == _FILE:
-        text = _decoded(text[len(_FILE) :])
+        text = _decoded(text)
     if "\0" in text:
         raise UnsafePathError(text.replace("\0", "\\0"), "open", "there is a NUL in its name")
     return Path(text)
 
 
-def _decoded(path: str) -> str:
+def _decoded(url: str) -> str:
+    path = url[len(_FILE) :]
     if path.lower().startswith("localhost/"):
         path = path[len("localhost") :]
+    if not path.startswith("/"):
+        host = path.partition("/")[0]
+        reason = f"what follows file:// is a host, {host!r}; a path follows three slashes, as in file:///data/a.csv"
+        raise UnsupportedStorageError(url, "open", reason)
+    return _unescaped(path)
+
+
+def _unescaped(path: str) -> str:
     if "%" not in path:
         return path
     from urllib.parse import unquote_to_bytes
@@ -134,6 +155,64 @@ def join(base: str | os.PathLike[str], *parts: str) -> str:
         if bare:
             text = f"{text}{bare}" if text.endswith("/") or not text else f"{text}/{bare}"
     return text
+
+
+def local_name(url: str | os.PathLike[str], name: str) -> str:
+    """Give the local name of what has a name behind a URL: on the web percent escapes stand for characters of names.
+
+    Args:
+        url: the URL, or one above it.
+        name: the name as it stands in the URL; not yet safe to be joined to a folder.
+
+    Returns:
+        The name; the same one everywhere but on the web.
+
+    Example:
+        >>> local_name("https://host/tree", "b%26c.txt"), local_name("s3://bucket/tree", "b%26c.txt")
+        ('b&c.txt', 'b%26c.txt')
+    """
+    return _unescaped(name) if scheme_of(url) in ("http", "https") else name
+
+
+def object_name_fault(name: str) -> str | None:
+    """Say why the client library of object stores refuses a name; None for one that it takes.
+
+    obstore checks them as ``object_store::path::Path::parse`` does, when an object is transferred: too late for the
+    first of many files to stay where they are.
+
+    Args:
+        name: the name below the bucket, without slashes at its ends.
+
+    Example:
+        >>> object_name_fault("a//b"), object_name_fault("a/b")
+        ('an empty part between two slashes', None)
+    """
+    for part in name.split("/") if name else ():
+        if not part:
+            return "an empty part between two slashes"
+        if part in (".", ".."):
+            return f"the part {part!r}"
+        control = _CONTROL.search(part)
+        if control is not None:
+            return f"the control character {control[0]!r}"
+        try:
+            part.encode()
+        except UnicodeEncodeError:
+            return "bytes that are no UTF-8"
+    return None
+
+
+def printable(text: str) -> str:
+    r"""Give a text of one line for messages; control characters and bytes that are no UTF-8 are escaped.
+
+    Args:
+        text: any path or URL.
+
+    Example:
+        >>> printable("s3://bucket/new\nline")
+        's3://bucket/new\\nline'
+    """
+    return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def random_path(base: str | os.PathLike[str], file_name: str | None = None) -> str:

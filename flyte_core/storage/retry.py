@@ -1,13 +1,14 @@
 """Tries, and how long they go on: repetitions with exponential back-off and jitter under one deadline.
 
-Each request is repeated in one place only, so that repetitions do not multiply: uploads of object stores by obstore,
-which knows their parts; everything else here, with obstore's own repetitions off.
+Each request is repeated in one place only, so that repetitions do not multiply: uploads in parts by obstore, which
+knows the parts; everything else here, with obstore's own repetitions off.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -203,12 +204,16 @@ class Tries:
         wait, left = float(state.upcoming_sleep), self.deadline.left()
         if left is not None and wait >= left:
             raise self.deadline.error(self.url, self.operation, self._last, self.attempts)
-        logger.info(
-            "%s %s failed, trying again in %.1f s: %s",
+        # The first one is told to everybody: the waits that follow would be a silence of many seconds.
+        logger.log(
+            logging.WARNING if self.attempts == 1 else logging.INFO,
+            "cannot %s %s: %s; attempt %d of %d, trying again in %.1f s",
             self.operation,
             without_secrets(self.url),
-            wait,
             without_secrets(failure.reason),
+            self.attempts,
+            self.retries + 1,
+            wait,
         )
 
 

@@ -13,7 +13,7 @@ import attrs
 
 from flyte_core.errors import StorageError, StorageIntegrityError
 from flyte_core.storage.copying import Source, copy_file, hash_file, open_source
-from flyte_core.storage.engines import engine_for, keeps_digest
+from flyte_core.storage.engines import engine_for, keeps_digest, require_name
 from flyte_core.storage.hashing import HashlibAccumulator, HashMethod, PrecomputedValue
 from flyte_core.storage.local import Draft, make_parents
 from flyte_core.storage.progress import progress
@@ -124,6 +124,7 @@ async def put_single(source: Path, url: str, transfer: Transfer, hash_method: Ha
     """
     with open_source(source) as opened:
         size = opened.size
+    require_name(url, source, "upload to")
     with progress(f"upload {source}", size=size) as meter:
         await upload(engine_for(url), source, url, attrs.evolve(transfer, on_progress=meter.add), hash_method)
 

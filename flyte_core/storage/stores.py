@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from flyte_core.errors import StoragePermissionError, UnsupportedStorageError
+from flyte_core.errors import FlyteCoreError, StoragePermissionError, UnsafePathError, UnsupportedStorageError
 from flyte_core.storage.config import Storage, current_storage
 from flyte_core.storage.credentials import certificates, has_given_credentials, options_of, places_of
 from flyte_core.storage.failures import Failure, failure_of
 from flyte_core.storage.native import obstore
-from flyte_core.storage.paths import scheme_of
+from flyte_core.storage.paths import object_name_fault, printable, scheme_of
 from flyte_core.storage.retry import LONGEST_BACKOFF, Deadline, Tries
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ T = TypeVar("T")
 
 # Making a store takes half a millisecond and loses the connections of the one before.
 _stores: dict[tuple[object, ...], ObjectStore] = {}
-_public: set[tuple[object, ...]] = set()
+# Of places that are read without credentials: what was said to those that were tried.
+_public: dict[tuple[object, ...], Exception] = {}
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +88,7 @@ def locate(url: str) -> Location:
 
     Raises:
         UnsupportedStorageError: it names no bucket, or is of another scheme.
+        UnsafePathError: the client library cannot reach an object of that name.
 
     Example:
         >>> locate("abfss://raw@account.dfs.core.windows.net/a/b.csv").bucket
@@ -99,6 +102,10 @@ def locate(url: str) -> Location:
     if not bucket:
         raise UnsupportedStorageError(url, "reach", f"it names no bucket; expected {scheme}://BUCKET/NAME")
     account = host.partition(".")[0] or None
+    fault = object_name_fault(key.strip("/"))
+    if fault is not None:
+        reason = f"its name has {fault} in it, which the client library does not take; another name is needed"
+        raise UnsafePathError(printable(url), "reach", reason)
     return Location(url=url, scheme=scheme, bucket=bucket, key=key.strip("/"), account=account)
 
 
@@ -140,22 +147,50 @@ class Access:
         Args:
             call: makes the request.
         """
-        store = self.store()
+        earlier = _public.get(self._identity)
         try:
-            return await call(store)
+            return await call(self.store())
         except Exception as error:
-            if failure_of(error).error is not StoragePermissionError or not self._may_be_public():
+            if failure_of(error).error is not StoragePermissionError:
+                raise
+            if earlier is not None:
+                raise earlier from None
+            if not self._may_be_public():
                 raise
             denied = error
-        _public.add(self._identity)
+        _public[self._identity] = denied
         try:
             return await call(self.store())
         except Exception as error:
             if failure_of(error).error is StoragePermissionError:
-                _public.discard(self._identity)
+                del _public[self._identity]
                 # What the configured credentials were told says more than that the public is refused.
                 raise denied from None
             raise
+
+    def put(
+        self, operation: str, transfer: Transfer, content: object, **options: Any
+    ) -> asyncio.Future[Mapping[str, Any]]:
+        """Begin to store the object; obstore does the repetitions.
+
+        Args:
+            operation: what is done, for errors.
+            transfer: how often to try.
+            content: the bytes, or an asynchronous iterator of them.
+            **options: further arguments of obstore.
+
+        Raises:
+            StorageError: it cannot begin, such as for half a credential.
+        """
+        try:
+            request = obstore().put_async(self.store(transfer), self.location.key, content, **options)
+        except FlyteCoreError:
+            raise
+        except Exception as error:  # of several classes: what obstore finds before it makes a request
+            problem = error
+        else:
+            return asyncio.ensure_future(request)
+        raise self.tries(operation, transfer).error_of(problem)
 
     def tries(self, operation: str, transfer: Transfer, deadline: Deadline | None = None) -> Tries:
         """Give the tries of an operation on this place.
@@ -176,6 +211,8 @@ class Access:
         return self.location.root + key
 
     def _advice(self, failure: Failure) -> str:
+        if failure.no_bucket:
+            return f"is {self.location.bucket!r} its right name, and the endpoint the right one?"
         return places_of(self.location.scheme) if failure.error is StoragePermissionError else ""
 
     def _may_be_public(self) -> bool:

@@ -12,7 +12,7 @@ from flyte_core.errors import InvalidTypeError
 from flyte_core.storage.engines import engine_for, transfer_for
 from flyte_core.storage.folders import copy_folder, get_folder, put_folder
 from flyte_core.storage.local import is_folder, safe_join
-from flyte_core.storage.paths import is_remote, last_part, local_path, random_path
+from flyte_core.storage.paths import is_remote, last_part, local_name, local_path, random_path
 from flyte_core.storage.progress import progress
 from flyte_core.storage.scratch import get_random_local_path, new_path
 from flyte_core.storage.single import copy_single, get_single, put_single
@@ -42,7 +42,7 @@ _GATHERED = 1 << 20
 
 
 def _get_target(from_path: str | os.PathLike[str], to_path: str | os.PathLike[str] | None, recursive: bool) -> Path:
-    name = last_part(from_path) if is_remote(from_path) else local_path(from_path).name
+    name = local_name(from_path, last_part(from_path)) if is_remote(from_path) else local_path(from_path).name
     if not to_path:
         return get_random_local_path(name)
     target = local_path(to_path)

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import attrs
+
 from flyte_core.errors import StorageError, StorageIntegrityError
 from flyte_core.storage.native import obstore
 from flyte_core.storage.retry import Deadline
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from flyte_core.storage.engine import Transfer
     from flyte_core.storage.stores import Access
 
-__all__ = ["DIGEST", "parts_of", "send"]
+__all__ = ["DIGEST", "parts_of", "put_whole", "send"]
 
 DIGEST = "flyte-core-sha256"
 """The attribute that holds the SHA-256 of an object's content, as hexadecimal digits."""
@@ -177,18 +179,18 @@ async def send(access: Access, path: Path, transfer: Transfer, attributes: Mappi
 async def _put(
     access: Access, source: _Source, transfer: Transfer, attributes: Mapping[str, str], deadline: Deadline
 ) -> Mapping[str, Any]:
-    single = source.size <= source.part
-    content = await asyncio.to_thread(source.whole) if single else source.parts()
-    request = obstore().put_async(
-        access.store(transfer),
-        access.location.key,
-        content,
+    if source.size <= source.part:
+        content = await asyncio.to_thread(source.whole)
+        return await put_whole(access, "upload to", transfer, deadline, content, attributes)
+    task = access.put(
+        "upload to",
+        transfer,
+        source.parts(),
         attributes=dict(attributes) or None,
-        use_multipart=not single,
+        use_multipart=True,
         chunk_size=source.part,
         max_concurrency=source.in_flight,
     )
-    task: asyncio.Future[Mapping[str, Any]] = asyncio.ensure_future(request)
     try:
         done, _ = await asyncio.wait([task], timeout=deadline.left())
     except asyncio.CancelledError:
@@ -201,6 +203,38 @@ async def _put(
     if problem is not None:
         raise access.tries("upload to", transfer, deadline).error_of(problem)
     return task.result()
+
+
+async def put_whole(
+    access: Access,
+    operation: str,
+    transfer: Transfer,
+    deadline: Deadline,
+    content: bytes,
+    attributes: Mapping[str, str],
+) -> Mapping[str, Any]:
+    """Store an object with one request, which is repeated here and not by obstore: there a wait is a silent one.
+
+    Args:
+        access: the way to the object.
+        operation: what is done, for errors.
+        transfer: how often to try.
+        deadline: when it must be over.
+        content: all of it.
+        attributes: stored with it.
+
+    Returns:
+        What obstore says of the object.
+
+    Raises:
+        StorageError: it cannot be stored.
+    """
+    once = attrs.evolve(transfer, retries=0)
+
+    async def put() -> Mapping[str, Any]:
+        return await access.put(operation, once, content, attributes=dict(attributes) or None, use_multipart=False)
+
+    return await access.tries(operation, transfer, deadline).call(put)
 
 
 async def _stop(task: asyncio.Future[Mapping[str, Any]], source: _Source) -> None:

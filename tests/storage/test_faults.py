@@ -177,7 +177,7 @@ def test_a_refused_connection_is_told_with_its_cause(s3_server, target):
     port = free_port()
     config = s3_server.config(endpoint=f"http://127.0.0.1:{port}", backoff=dt.timedelta(milliseconds=5), retries=1)
     use_storage(config)
-    with pytest.raises(StorageError, match="after 2 attempts: no connection to 127.0.0.1: Connection refused"):
+    with pytest.raises(StorageError, match=f"after 2 attempts: no connection to 127.0.0.1:{port}: Connection refused"):
         storage.get_sync("s3://bucket/a", target)
 
 
