@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -268,13 +268,13 @@ class ObjectWriter:
 
     async def _finish(self, data: bytes) -> None:
         deadline = Deadline(self._transfer.deadline)
-        if self._upload is None:
+        upload = self._upload
+        if upload is None:
             await put_whole(self._access, "write to", self._transfer, deadline, data, {})
             return
         if data:
             await self._hand_over(data, deadline)
         await self._hand_over(None, deadline)
-        upload = cast("asyncio.Future[Any]", self._upload)
         done, _ = await asyncio.wait([upload], timeout=deadline.left())
         if not done:
             upload.cancel()

@@ -189,7 +189,8 @@ class Access:
         except Exception as error:  # of several classes: what obstore finds before it makes a request
             problem = error
         else:
-            return asyncio.ensure_future(request)
+            begun: asyncio.Future[Mapping[str, Any]] = asyncio.ensure_future(request)
+            return begun
         raise self.tries(operation, transfer).error_of(problem)
 
     def tries(self, operation: str, transfer: Transfer, deadline: Deadline | None = None) -> Tries:
