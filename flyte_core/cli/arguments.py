@@ -195,10 +195,10 @@ class _Reader:
             self._problem(f"{name} {_shown(value)}: takes no value; expected {one.expected}")
 
     def _parse(self, one: Input, name: str, text: str) -> None:
-        from flyte_core.types.text import parse_text
+        from flyte_core.cli.frames import read_input
 
         try:
-            self._found.values[one.name] = parse_text(text, one.type)
+            self._found.values[one.name] = read_input(text, one.type)
         except (FlyteCoreError, ValueError, TypeError, OverflowError) as error:
             reason = str(error)
             expected = "" if "expected" in reason else f"; expected {one.expected}"

@@ -91,4 +91,7 @@ def task_failure(task: str, error: Exception, *, whole: bool = False) -> Failure
     else:
         whole = True  # nobody expected it, so every frame may matter
     text = user_traceback(error if whole else cause, whole=whole)
-    return Failure(str(error), status=FAILED, kind=kind, code=code, task=task, traceback=text)
+    message = str(error)
+    if task not in message:  # a storage, say, knows nothing of tasks
+        message = f"task {task!r}: {message}"
+    return Failure(message, status=FAILED, kind=kind, code=code, task=task, traceback=text)

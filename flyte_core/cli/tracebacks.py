@@ -11,6 +11,9 @@ from pathlib import Path
 
 __all__ = ["format_error", "user_traceback"]
 
+#: Packages that flyte_core and its plugins read and write with.
+_LIBRARIES = frozenset({"fsspec", "obstore", "pandas", "polars", "pyarrow", "tenacity"})
+
 #: Characters of a message that another message may have by chance.
 _BY_CHANCE = 8
 
@@ -117,7 +120,20 @@ def _line(described: traceback.TracebackException) -> str:
 
 
 def _is_foreign(filename: str) -> bool:
-    return not _is_framework(filename)
+    return not (_is_framework(filename) or _is_standard(filename) or _is_library(filename))
+
+
+def _is_standard(filename: str) -> bool:
+    standard = str(Path(os.__file__).parent) + os.sep
+    return filename.startswith(standard) and "-packages" + os.sep not in filename
+
+
+def _is_library(filename: str) -> bool:
+    """Say whether the code is a library's that flyte_core itself calls; what fails there it says in its own words."""
+    _, found, below = filename.replace("\\", "/").rpartition("-packages/")
+    if found:
+        return below.partition("/")[0] in _LIBRARIES or below.startswith("flyte_core_")
+    return filename.endswith((".pyx", ".pxi", ".pxd"))
 
 
 def _is_framework(filename: str) -> bool:
@@ -125,13 +141,13 @@ def _is_framework(filename: str) -> bool:
     return filename.startswith(("<frozen ", "<attrs generated", *_framework_folders()))
 
 
-@cache
 def _framework_folders() -> tuple[str, ...]:
-    standard = Path(os.__file__).parent
-    ours = Path(__file__).parent.parent
-    folders = [ours, standard / "asyncio", standard / "concurrent" / "futures", standard / "importlib"]
-    for package in ("click", "flyte_core_python"):
-        spec = importlib.util.find_spec(package)
-        folders += map(Path, (spec.submodule_search_locations if spec else None) or ())
-    files = (str(standard / "threading.py"), str(standard / "runpy.py"))
-    return (*(str(folder) + os.sep for folder in folders), *files)
+    from flyte_core.runtime.failures import package_folders
+
+    return (*package_folders(), *_folders_around())
+
+
+@cache
+def _folders_around() -> tuple[str, ...]:
+    spec = importlib.util.find_spec("click")
+    return tuple(folder + os.sep for folder in (spec.submodule_search_locations if spec else None) or ())

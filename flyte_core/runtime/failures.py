@@ -10,7 +10,15 @@ from types import FrameType, TracebackType
 
 from flyte_core.errors import BaseRuntimeError, HookError, RuntimeUserError
 
-__all__ = ["as_task_error", "is_own_file", "is_retryable", "trim_traceback", "user_frames", "without_plumbing"]
+__all__ = [
+    "as_task_error",
+    "is_own_file",
+    "is_retryable",
+    "package_folders",
+    "trim_traceback",
+    "user_frames",
+    "without_plumbing",
+]
 
 #: Codes of failures that another attempt with the same inputs cannot change.
 _FINAL_CODES = frozenset({"DataValidationError", "InlineIOMaxBytesBreached", "ReferenceTaskUsageError"})
@@ -42,7 +50,7 @@ def is_own_file(filename: str) -> bool:
     parts = filename.replace("\\", "/").split("/")
     if "site-packages" in parts or "dist-packages" in parts:
         return False
-    return not filename.startswith((*_python_folders(), *_package_folders()))
+    return not filename.startswith((*_python_folders(), *package_folders()))
 
 
 @cache
@@ -53,7 +61,7 @@ def _python_folders() -> tuple[str, ...]:
     return tuple(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib") if paths.get(name))
 
 
-def _package_folders() -> list[str]:
+def package_folders() -> list[str]:
     """Give the folders of flyte_core and its plugins, wherever they are installed from."""
     return [
         folder + os.sep

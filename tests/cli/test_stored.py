@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,21 @@ def pickled() -> Odd:
 
 
 @env.task
+def count(words: Words) -> int:
+    return len(words)
+
+
+@env.task
+def count_some(words: Optional[Words] = None) -> int:
+    return len(words or ())
+
+
+@env.task
+def refer(words: DataFrame) -> int:
+    return len(words.open(Words).all_sync())
+
+
+@env.task
 def several() -> tuple[int, Words]:
     return 1, Words("ab")
 '''
@@ -123,3 +139,39 @@ def test_what_goes_pickled_is_written_as_it_writes_itself(cli, frames):
 
 def test_a_frame_among_several_outputs_has_its_name(cli, frames):
     assert cli("run", frames, "several").out.startswith("o0: 1\no1:\na, b\n\nstored as plain: ")
+
+
+@pytest.fixture
+def table(project) -> str:
+    """Give the path of a stored frame."""
+    folder = project / "table"
+    folder.mkdir()
+    (folder / "words.txt").write_text("a\nb\nc")
+    return "table"
+
+
+@pytest.mark.parametrize("task", ["count", "count-some", "refer"])
+def test_a_frame_is_given_by_the_path_where_it_lies(cli, frames, table, tmp_path, task):
+    result = cli("run", frames, task.replace("-", "_"), "--words", table)
+    assert (result.status, result.out) == (0, "3\n")
+    assert [path.name for path in (tmp_path / "tmp").iterdir()] == ["flyte_core-" + str(os.getuid())]
+
+
+@pytest.mark.parametrize("task", ["count", "count_some", "refer"])
+def test_a_path_where_nothing_is_is_a_wrong_command_line(cli, frames, task):
+    result = cli("run", frames, task, "--words", "nope")
+    assert result.status == 2
+    assert "--words 'nope': no such file or folder" in result.err
+    assert f"frames.{task}" in result.err
+
+
+def test_a_frame_that_cannot_be_read_is_a_problem_that_names_the_given_path(cli, frames, project):
+    (project / "empty").mkdir()
+    result = cli("run", frames, "count", "--words", "empty")
+    assert result.status == 2
+    assert "--words 'empty'" in result.err
+    assert "flyte-tmp" not in result.err
+
+
+def test_none_stands_for_no_frame(cli, frames):
+    assert cli("run", frames, "count_some", "--words", "none").out == "0\n"
