@@ -84,10 +84,10 @@ class PlainEngine(Engine):
         return func(*args, **kwargs)
 
 
-def follow(api: Api, show: Any) -> LogFollower:
+def follow(api: Api, show: Any, after_the_end: int = 0) -> LogFollower:
     async def main() -> LogFollower:
         follower = LogFollower(PlainEngine(api), "c1", show)
-        while api.streams:
+        while len(api.streams) > after_the_end:
             await asyncio.sleep(0.01)
         await follower.drain()
         return follower
@@ -103,6 +103,14 @@ def test_a_log_goes_on_where_it_broke_off(monkeypatch: pytest.MonkeyPatch) -> No
     follow(api, lines.append)
     assert lines == ["1", "2", "3"]
     assert api.since[:3] == [None, 1704067202, 1704067202]
+
+
+def test_what_a_stream_misses_at_the_containers_end_is_read_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_AGAIN", 60)
+    one, two = stamp(1) + b"1\n", stamp(2) + b"without an end"
+    lines: list[str] = []
+    follow(Api([one], [one, two]), lines.append, after_the_end=1)
+    assert lines == ["1", "without an end"]
 
 
 def test_a_log_that_cannot_be_shown_is_given_up_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:

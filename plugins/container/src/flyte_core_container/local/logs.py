@@ -110,16 +110,16 @@ class LogFollower:
 
     def _follow(self) -> None:
         while True:
-            # Asked before reading: what is read after the end is all there is.
-            last, whole = self._ended.is_set(), False
+            # Asked before reading: what is read after the end is all there is. A stream that ends with its container
+            # can miss what was printed last, so there is always a reading that begins after the end.
+            last = self._ended.is_set()
             try:
                 self._read()
-                whole = True
             except (EngineRefusal, EngineGone) as e:
                 logger.debug("the log of container %s breaks off: %s", self._id[:12], e)
-            # A stream ends with its container, which is told here in a moment; else the engine has let go of it.
-            if last or (self._ended.wait(_AGAIN) and whole):
+            if last:
                 break
+            self._ended.wait(_AGAIN)
         self.lines.end()
 
     def _read(self) -> None:
