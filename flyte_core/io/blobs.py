@@ -36,7 +36,7 @@ class _BlobCodec(Codec):
         blob = literal.scalar.blob
         blob.metadata.type.format = value.format
         blob.metadata.type.dimensionality = self._dimensionality
-        blob.uri = value.path
+        blob.uri = value._lasting_path
         if value.hash:
             literal.hash = value.hash
 

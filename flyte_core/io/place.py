@@ -6,14 +6,22 @@ import functools
 import os
 import re
 import typing
+from pathlib import Path
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import attrs
 
 from flyte_core import storage
-from flyte_core.errors import InvalidValueError, TypeTransformerFailedError, UnsafePathError, without_secrets
+from flyte_core.errors import (
+    InvalidValueError,
+    StorageError,
+    TypeTransformerFailedError,
+    UnsafePathError,
+    without_secrets,
+)
 from flyte_core.io.reference import Reference, text
+from flyte_core.storage.engines import require_scheme
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -87,6 +95,17 @@ class Place(Reference, Generic[T_co]):
             return _Formatted(cls, parameter)
         return super().__class_getitem__(parameter)  # type: ignore[misc] # Generic has it, typeshed does not say so
 
+    @property
+    def _lasting_path(self) -> str:
+        """The path as others are told it: a relative one means another file wherever else it is read."""
+        if os.path.isabs(self.path) or storage.is_remote(self.path) or self.path.lower().startswith("file:"):  # noqa: PTH117
+            return self.path
+        return os.path.abspath(self.path)  # noqa: PTH100 - a/.. has to go, a link has to stay
+
+    def _serialize(self) -> dict[str, Any]:
+        """The public fields as a dict, with a path that lasts."""
+        return {**super()._serialize(), "path": self._lasting_path}
+
     def __copy__(self) -> Self:
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
@@ -114,15 +133,29 @@ class Place(Reference, Generic[T_co]):
         """Give the reference that a text on a command line stands for: a path, a URL, or the plain form as JSON."""
         if written.lstrip().startswith("{"):
             return cls._from_json(written)
-        if storage.is_remote(written):
-            return cls(path=written)
-        path = storage.local_path(written).absolute()
+        try:
+            if storage.is_remote(written):
+                require_scheme(written)
+                return cls(path=written)
+            path = cls._local_from_text(written)
+        except StorageError as error:
+            raise TypeTransformerFailedError(f"expected the path or URL of a {cls._KIND}; {error}") from error
         if not path.exists():
             raise TypeTransformerFailedError(f"expected the path or URL of a {cls._KIND}; {path} does not exist")
         if path.is_dir() != (cls._KIND == "folder"):
             kind = "folder" if path.is_dir() else "file"
             raise TypeTransformerFailedError(f"expected the path or URL of a {cls._KIND}; {path} is a {kind}")
         return cls(path=str(path))
+
+    @classmethod
+    def _local_from_text(cls, written: str) -> Path:
+        """Give the absolute path that a text means; ``~`` is the home folder, as for a shell that sees no quotes."""
+        if not written:
+            raise TypeTransformerFailedError(f"expected the path or URL of a {cls._KIND}, got an empty text")
+        path = storage.local_path(written)
+        if written.startswith("~") and not path.exists():
+            return Path(os.path.expanduser(written)).absolute()  # noqa: PTH111 - pathlib's raises where there is no home
+        return path.absolute()
 
     @classmethod
     def _from_json(cls, written: str) -> Self:

@@ -93,7 +93,7 @@ def test_a_path_is_no_file_and_a_number_no_blob():
 
 
 def test_references_in_a_pydantic_model_come_back_equal_and_show_their_schema():
-    value = Model(one=File(path="a", format="csv"), many=[File(path="b")], tree=Dir(path="t"))
+    value = Model(one=File(path="/a", format="csv"), many=[File(path="/b")], tree=Dir(path="/t"))
     codec = codec_for(Model)
     assert codec.decode(codec.encode(value)) == value
     schema = MessageToDict(codec.literal_type.metadata)
@@ -107,7 +107,7 @@ def test_references_in_a_dataclass_come_back_equal_and_show_their_schema():
         one: File
         tree: Dir | None = None
 
-    value = Holder(File(path="a", hash="h"), Dir(path="t"))
+    value = Holder(File(path="/a", hash="h"), Dir(path="/t"))
     codec = codec_for(Holder)
     assert codec.decode(codec.encode(value)) == value
     schema = MessageToDict(codec.literal_type.metadata)
