@@ -7,6 +7,7 @@ is what makes a local run cheap. `codec_for` keeps the compiled codecs.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import typing
 from contextlib import contextmanager
 from itertools import islice
@@ -168,6 +169,8 @@ def type_name(t: Any) -> str:
     """A type as one would write it, without its module where it is a class."""
     if t is type(None):
         return "None"
+    if t is inspect.Parameter.empty:
+        return "Any (it has no annotation)"
     if lookup.is_class(t):
         return str(t.__name__)
     return str(t).replace("typing.", "")

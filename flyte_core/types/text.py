@@ -121,8 +121,12 @@ def _union(text: str, t: Any) -> Any:
     one = meant(others, structure)
     if one is not None:
         return _read(text, lookup.underlying(one))
-    hint = "; a str goes as a JSON string, in double quotes" if takes_str else ""
-    raise ValueMismatchError(f"expected {type_name(t)}, got {text!r} ({'; '.join(reasons)}{hint})")
+    refused = f"expected {type_name(t)}, got {text!r}"
+    if structure is None:
+        raise ValueMismatchError(f"{refused} ({'; '.join(reasons)})")
+    # the reasons last: that of a record may have a line for each field
+    hint = " (a str is given as a JSON string, in double quotes)" if takes_str else ""
+    raise ValueMismatchError(f"{refused}{hint}: {'; '.join(reasons)}")
 
 
 def _quoted(text: str) -> str | None:

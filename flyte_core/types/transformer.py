@@ -155,7 +155,7 @@ class RestrictedTypeTransformer(TypeTransformer[T]):
 
         return RestrictedTypeError(
             f"{type_name(t)} cannot be the type of a single value, since the wire has no {self.name}; "
-            "use a list or a dataclass, or return several outputs"
+            "expected a list or a dataclass, or several outputs where it is a result"
         )
 
     def get_literal_type(self, t: Any) -> LiteralType:

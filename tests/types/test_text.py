@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import inspect
 import json
 import math
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict, Uni
 
 import pydantic
 import pytest
+from flyteidl2.core.literals_pb2 import Binary, Scalar
+from flyteidl2.core.literals_pb2 import Literal as WireLiteral
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.io import File
+from flyte_core.types.codec import codec_for
 from flyte_core.types.text import parse_text, to_jsonable
 
 UTC = dt.timezone.utc
@@ -286,3 +290,8 @@ def test_infinity_and_the_bounds_of_an_int_are_values():
 def test_a_tuple_is_refused_before_the_run(t):
     with pytest.raises(TypeTransformerFailedError, match="cannot be the type of a single value"):
         parse_text("[1, 2]", t)
+
+
+def test_a_variable_without_an_annotation_is_said_to_have_none():
+    with pytest.raises(TypeTransformerFailedError, match="where Any .it has no annotation. was expected"):
+        codec_for(inspect.Parameter.empty).decode(WireLiteral(scalar=Scalar(binary=Binary(value=b"x"))))
