@@ -11,7 +11,8 @@ What the word after the language means, and the options after it:
 ```` ```console ````            ``$ command`` lines and their output; ``status=1`` where a command has to fail
 ==============================  =====================================================================================
 
-``...`` in expected output stands for any text. Run as a script: ``blocks.py PAGE FOLDER``.
+``...`` in expected output stands for any text. A page whose blocks need more than Python says so in a comment,
+``<!-- needs: docker -->``. Run as a script: ``blocks.py PAGE FOLDER``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Block", "BlockError", "Page", "read_blocks"]
+__all__ = ["Block", "BlockError", "Page", "read_blocks", "read_needs"]
+
+_NEEDS = re.compile(r"^<!-- needs: (?P<names>.+) -->$", re.MULTILINE)
 
 _FENCE = re.compile(r"^(?P<ticks>`{3,})(?P<info>[^`]*)$")
 
@@ -62,6 +65,12 @@ class Block:
     options: dict[str, str]
     text: str
     line: int
+
+
+def read_needs(markdown: str) -> list[str]:
+    """Name what the blocks of a page need of the machine."""
+    found = _NEEDS.search(markdown)
+    return found["names"].split(", ") if found else []
 
 
 def read_blocks(markdown: str) -> Iterator[Block]:

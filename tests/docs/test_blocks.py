@@ -9,14 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import CHECKED, Block, BlockError, Page, read_blocks
+from tests.docs.blocks import CHECKED, Block, BlockError, Page, read_blocks, read_needs
+from tests.support.engines import image_of_the_docs
 
 ROOT = Path(__file__).parents[2]
+#: What a page may need of the machine; each makes it ready, skips the test, or fails it where it must be there.
+NEEDS = {"docker": image_of_the_docs}
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "plugins").glob("*/README.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_the_blocks_of_a_page_do_what_it_says(page, tmp_path):
+    for need in read_needs(page.read_text(encoding="utf-8")):
+        NEEDS[need]()
     script = Path(__file__).with_name("blocks.py")
     home = tmp_path / "home"
     work = tmp_path / "work"
@@ -101,6 +107,18 @@ def test_a_project_that_would_install_nothing_is_an_error(backend, included, wro
     )
     with pytest.raises(BlockError, match=wrong):
         _page(tmp_path, text).run()
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        ("# Title\n\n<!-- needs: docker -->\n", ["docker"]),
+        ("<!-- needs: docker, more -->\n", ["docker", "more"]),
+        ("# Title\n\nIt needs: docker\n", []),
+    ],
+)
+def test_a_page_says_what_it_needs_in_a_comment(text, needs):
+    assert read_needs(text) == needs
 
 
 def test_a_block_is_read_with_its_options_and_line():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import shutil
@@ -10,19 +11,33 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
-__all__ = ["IMAGE", "IMAGE_AS_USER", "REQUIRED", "Daemon", "daemon", "machine_engine", "make_images", "skip_or_fail"]
+__all__ = [
+    "IMAGE",
+    "IMAGE_AS_USER",
+    "REQUIRED",
+    "Daemon",
+    "daemon",
+    "image_of_the_docs",
+    "machine_engine",
+    "make_images",
+    "skip_or_fail",
+]
 
 #: Set where a Docker engine must be there: a test that would be skipped for want of one fails then.
 REQUIRED = "FLYTE_CORE_REQUIRE_DOCKER"
 
 IMAGE = "flyte-core-test/busybox:1"
 IMAGE_AS_USER = "flyte-core-test/busybox-user:1"
+
+#: What a reader would pull.
+IMAGE_OF_THE_DOCS = "busybox:1"
 
 
 def skip_or_fail(reason: str) -> NoReturn:
@@ -74,14 +89,30 @@ def machine_engine() -> Any:
     """Give a connection to the engine that the environment names, with the tests' images; skip without one."""
     import docker
 
-    try:
-        api = docker.from_env(timeout=60).api
-        api.ping()
-    except Exception as e:
-        skip_or_fail(f"there is no Docker engine: {e}")
+    reason = ""
+    with warnings.catch_warnings():
+        # The library leaves a socket open that could not be connected.
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            api = docker.from_env(timeout=60).api
+            api.ping()
+        except Exception as e:
+            reason = f"there is no Docker engine: {e}"
+        if reason:
+            gc.collect()
+    if reason:
+        skip_or_fail(reason)
     if not api.images(name=IMAGE, quiet=True) or not api.images(name=IMAGE_AS_USER, quiet=True):
         make_images(api)
     return api
+
+
+def image_of_the_docs() -> None:
+    """Have the engine know the image that pages name, unless it does: no registry is asked, and none is replaced."""
+    api = machine_engine()
+    if not api.images(name=IMAGE_OF_THE_DOCS, quiet=True):
+        repository, _, tag = IMAGE_OF_THE_DOCS.partition(":")
+        api.tag(IMAGE, repository, tag)
 
 
 class Daemon:
