@@ -133,6 +133,7 @@ def test_every_area_with_a_defect_of_the_reference_is_among_the_differences():
     waiting = (ROOT / "tests" / "parity" / "expected_failures.txt").read_text().split()
     areas = {path.stem.partition("_")[0] for path in cases if path.stem not in waiting}
     headings = {
+        "container": "Containers",
         "extend": "Hooks",
         "image": "Images",
         "override": "Overriding",
