@@ -159,7 +159,14 @@ def run_app(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    from flyte_core.cli.log import shown_log
+
     words = list(sys.argv[1:] if argv is None else argv)
+    with shown_log():
+        return _run(words)
+
+
+def _run(words: list[str]) -> int:
     try:
         status = _make_app().main(args=words, prog_name="flyte-core", standalone_mode=False)
     except Failure as failure:

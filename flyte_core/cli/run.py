@@ -103,16 +103,18 @@ class _State:
 
     def go(self, words: Sequence[str]) -> None:
         from flyte_core.cli.loading import load_target
+        from flyte_core.cli.log import held_log
         from flyte_core.cli.settings import read_settings
         from flyte_core.cli.taskhelp import task_help, task_list
-        from flyte_core.cli.tasks import find_task, tasks_of
+        from flyte_core.cli.tasks import find_task, function_name, tasks_of
 
         if not words:
             raise Failure("Missing argument FILE", hint=f"Try '{self.ctx.command_path} --help' for help.")
         target, *rest = words
         middle, rest = take_own(rest, self.own)
         read_settings()  # before the file, which would be blamed for what it asks of wrong settings
-        with self.stdout_kept():
+        # Of what there is to say about the file's tasks, only what is about the one that runs helps anybody.
+        with held_log() as show_log, self.stdout_kept():
             module = load_target(target, whole_tracebacks=self.debug).module
         leading = f"{self.ctx.command_path} {target}"
         if rest and rest[0] in ("-h", "--help"):
@@ -127,6 +129,7 @@ class _State:
         if arguments.help:
             out(task_help(task, leading, self.options(task)))
             return
+        show_log(function_name(task), task.name)
         self.run(task, arguments, middle, leading)
 
     def run(self, task: Task, arguments: Arguments, middle: Sequence[str], leading: str) -> None:

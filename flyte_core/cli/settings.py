@@ -27,11 +27,5 @@ def read_settings(**flags: str | None) -> Settings:
         settings = load_settings({name: value for name, value in flags.items() if value is not None})
     except ConfigError as error:
         raise Failure(str(error), code="ConfigError") from error
-    logger = logging.getLogger("flyte_core")
-    logger.setLevel(settings.log_level.value)
-    # Python itself prints warnings and errors, but nothing below them.
-    if logger.level < logging.WARNING and not logger.hasHandlers():
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        logger.addHandler(handler)
+    logging.getLogger("flyte_core").setLevel(settings.log_level.value)
     return settings

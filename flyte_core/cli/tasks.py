@@ -11,7 +11,7 @@ from flyte_core.environment import TaskEnvironment
 from flyte_core.errors import near_misses
 from flyte_core.template import TaskTemplate
 
-__all__ = ["Task", "find_task", "names_of", "tasks_of"]
+__all__ = ["Task", "find_task", "function_name", "names_of", "tasks_of"]
 
 Task = TaskTemplate[..., Any, Any]
 
@@ -56,7 +56,7 @@ def find_task(module: ModuleType, name: str, target: str) -> Task:
         return variable
     for matching in (
         [task for task in tasks if task.name == name],
-        [task for task in tasks if _function_name(task) == name],
+        [task for task in tasks if function_name(task) == name],
         [task for task in tasks if task.short_name == name],
     ):
         if len(matching) == 1:
@@ -67,7 +67,8 @@ def find_task(module: ModuleType, name: str, target: str) -> Task:
     raise _unknown(module, tasks, name, target)
 
 
-def _function_name(task: Task) -> str | None:
+def function_name(task: Task) -> str | None:
+    """Give the name of a task's function; None for a task without one."""
     name = getattr(getattr(task, "func", None), "__name__", None)
     return name if isinstance(name, str) else None
 
@@ -77,7 +78,7 @@ def names_of(module: ModuleType, tasks: Sequence[Task]) -> Iterator[str]:
     for task in tasks:
         yield task.name
         yield task.short_name
-        name = _function_name(task)
+        name = function_name(task)
         if name:
             yield name
     for variable, value in vars(module).items():

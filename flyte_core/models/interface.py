@@ -213,7 +213,9 @@ def _warn_of_missing(owner: str, inputs: Mapping[str, tuple[Any, Any]]) -> None:
     if missing:
         from flyte_core._logging import logger
 
-        logger.warning("%s: no type for %s; pickled instead", owner, ", ".join(missing))
+        # Who shows the log may leave out what is about another function.
+        about = {"flyte_core_function": owner}
+        logger.warning("%s: no type for %s; pickled instead", owner, ", ".join(missing), extra=about)
 
 
 def _type_hints(func: Callable[..., Any], owner: str) -> dict[str, Any]:

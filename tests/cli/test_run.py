@@ -262,6 +262,38 @@ def test_help_of_the_command_explains_the_words(cli):
     assert "FILE TASK [INPUTS]" in result.out
 
 
+# ---- warnings -----------------------------------------------------------------------------------------------------
+
+UNTYPED = """
+    from flyte_core import TaskEnvironment
+
+    env = TaskEnvironment("pickles")
+
+    class Odd: ...
+
+    @env.task
+    def one(a) -> int:
+        return 1
+
+    @env.task
+    def two(b, odd: Odd | None = None) -> int:
+        return 2
+"""
+
+
+def test_warnings_are_about_the_task_that_runs_and_name_it(shell, write):
+    result = shell("run", write(UNTYPED), "two", "--b", "1")
+    assert (result.status, result.out) == (0, "2\n")
+    first, second = result.err.splitlines()
+    assert first == "warning: task 'pickles.two', two: no type for b; pickled instead"
+    assert second.startswith("warning: task 'pickles.two', input 'odd' goes pickled")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["two", "--help"]])
+def test_help_has_no_warnings(shell, write, words):
+    assert shell("run", write(UNTYPED), *words).err == ""
+
+
 # ---- failures ------------------------------------------------------------------------------------------------------
 
 
