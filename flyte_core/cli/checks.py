@@ -45,7 +45,7 @@ def run_checks(*, load: bool = False) -> list[Finding]:
     except Failure as failure:
         # Without settings nobody can say which cache and plugins are meant.
         return [*findings, Finding(area="settings", status="problem", text=failure.message)]
-    return [*findings, *_check_settings(settings), *_check_cache(settings), *check_plugins(load=load)]
+    return [*findings, *_check_settings(settings), *_check_cache(settings), *_check_runs(), *check_plugins(load=load)]
 
 
 def _check_python() -> Iterator[Finding]:
@@ -134,6 +134,27 @@ def _check_cache(settings: Settings) -> Iterator[Finding]:
         yield Finding(area=area, status="problem", text=text, command=other)
     yield from _check_index(folder / "plugins")
     yield from _check_results(folder / "results.db")
+
+
+def _check_runs() -> Iterator[Finding]:
+    """Say where runs are kept, and how much they take: nothing removes them."""
+    from flyte_core.runtime.local import runs_folder
+
+    folder = runs_folder()
+    if not folder.is_dir():
+        yield Finding(area="runs", text=f"{folder} will be made when needed")
+        return
+    files = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    size = sum(map(_size, files))
+    runs = sum(1 for _ in folder.iterdir())
+    yield Finding(area="runs", text=f"{folder} has {runs} run{'s' if runs != 1 else ''}, {size / 1e6:,.1f} MB")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:  # removed meanwhile
+        return 0
 
 
 def _refusal(folder: Path) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flyte_core.cli.arguments import Input, inputs_of
+from flyte_core.cli.shapes import shapes
 from flyte_core.cli.typenames import type_name
 from flyte_core.models import NativeInterface
 
@@ -81,6 +82,7 @@ def _described(one: Input) -> str:
         parts.append("[required]")
     elif one.default is not NativeInterface.has_default:
         parts.append(f"[default: {_default(one)}]")
+    parts += [f"({shape})" for shape in shapes(one.type)]
     return "  ".join(parts)
 
 

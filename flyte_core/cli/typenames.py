@@ -11,7 +11,7 @@ from typing import Any
 
 from flyte_core.template import TaskTemplate
 
-__all__ = ["is_flag", "type_name"]
+__all__ = ["is_flag", "is_record", "type_name"]
 
 #: What the plain text of a value looks like, where its type's name does not say.
 _EXAMPLES = {
@@ -86,10 +86,15 @@ def _is_json(python_type: Any) -> bool:
         return False
     if issubclass(plain, (list, tuple, dict, set, frozenset)):
         return True
-    if _is_reference(plain):
+    return is_record(plain)
+
+
+def is_record(python_type: Any) -> bool:
+    """Say whether a type is a class with fields: a dataclass, attrs or pydantic class, but no file, folder or frame."""
+    if not isinstance(python_type, type) or _is_reference(python_type):
         return False
-    has_fields = any(hasattr(plain, mark) for mark in ("__dataclass_fields__", "__attrs_attrs__", "model_fields"))
-    return has_fields and not issubclass(plain, TaskTemplate)
+    has_fields = any(hasattr(python_type, mark) for mark in ("__dataclass_fields__", "__attrs_attrs__", "model_fields"))
+    return has_fields and not issubclass(python_type, TaskTemplate)
 
 
 def is_flag(python_type: Any) -> bool:

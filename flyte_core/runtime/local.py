@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from flyte_core.template import TaskTemplate
     from flyte_core.types.convert import InterfaceCodec
 
-__all__ = ["LocalController", "LocalExecutor"]
+__all__ = ["LocalController", "LocalExecutor", "runs_folder"]
 
 #: Name of a run's first action, as on a cluster.
 ROOT_ACTION = "a0"
@@ -315,10 +315,13 @@ async def _encode_inputs(codec: InterfaceCodec, task: TaskTemplate, inputs: Mapp
         raise TypeTransformerFailedError(f"task {task.name!r}, {e}") from e
 
 
-def _own_temporary_folder() -> Path:
-    """Give the user's own folder for temporary files; another user's must neither be in the way nor readable."""
+def runs_folder() -> Path:
+    """Give the user's own folder for runs without a ``run_base_dir``; nothing in it is ever removed.
+
+    Another user's must neither be in the way nor readable, so it has the user's name.
+    """
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
-    return Path(tempfile.gettempdir()) / f"flyte_core-{user}"
+    return Path(tempfile.gettempdir()) / f"flyte_core-{user}" / "runs"
 
 
 async def _write_report(action: _Action) -> None:
@@ -381,7 +384,7 @@ class LocalExecutor:
     async def submit(self, task: TaskTemplate, inputs: Mapping[str, Any], options: RunOptions) -> RunHandle:
         """Start a run in the running event loop."""
         name = options.name or f"r{generate_random_name().replace('-', '')[:19]}"
-        base = options.run_base_dir or str(_own_temporary_folder() / "runs" / name)
+        base = options.run_base_dir or str(runs_folder() / name)
         handle = RunHandle(name=name, url=base)
         controller = LocalController(options, handle)
         work = asyncio.ensure_future(controller.run_root(task, inputs))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 
 from flyte_core.cli.pluginchecks import module_exists
+from flyte_core.runtime.local import runs_folder
 from tests.cli.test_plugins import SPY
 
 TASKS = "flyte_core.task_types"
@@ -240,3 +242,17 @@ def test_looking_for_a_module_imports_none_of_its_packages(site):
     site.module("outer_unimported.inner.leaf", "raise AssertionError('imported')")
     (site.folder / "outer_unimported" / "__init__.py").write_text("raise AssertionError('imported')")
     assert module_exists("outer_unimported.inner.leaf")
+
+
+def test_the_folder_of_runs_is_told_with_what_it_takes(cli, flows, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = runs_folder()
+
+    def told():
+        findings = json.loads(cli("doctor", "--json").out)["findings"]
+        return [finding["text"] for finding in findings if finding["area"] == "runs"]
+
+    assert told() == [f"{folder} will be made when needed"]
+    (folder / "r1" / "raw_data").mkdir(parents=True)
+    (folder / "r1" / "raw_data" / "x").write_bytes(bytes(1_250_000))
+    assert told() == [f"{folder} has 1 run, 1.2 MB"]
