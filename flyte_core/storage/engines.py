@@ -63,10 +63,11 @@ def require_scheme(url: str | os.PathLike[str]) -> None:
         UnsupportedStorageError: it is not; the message names those that look like it.
 
     Example:
-        >>> require_scheme("s4://bucket/a")
-        Traceback (most recent call last):
-        ...
-        flyte_core.errors.UnsupportedStorageError: cannot open s4://bucket/a: no file system is known for the scheme ...
+        >>> try:
+        ...     require_scheme("s4://bucket/a")
+        ... except UnsupportedStorageError as error:
+        ...     print(error.reason)
+        no file system is known for the scheme 's4'; is it s3://?
     """
     if is_remote(url) and scheme_of(url) not in _OBJECT_STORES:
         _require_known(os.fspath(url), scheme_of(url))
