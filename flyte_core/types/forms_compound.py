@@ -12,7 +12,7 @@ from flyte_core.types import lookup
 from flyte_core.types.codec import type_name
 from flyte_core.types.forms import Form, form_for, same
 from flyte_core.types.mismatch import FieldsMismatchError, ValueMismatchError, fault_of, mismatch, shown, under
-from flyte_core.types.tagged import meant
+from flyte_core.types.tagged import meant, wrong_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -378,7 +378,7 @@ class _Union:
             one = meant(self._arguments, obj)
             if one is not None:
                 return form_for(one).back(obj)  # raises: its own faults, with their places, are what helps
-            raise self._refused(obj, reasons)
+            raise wrong_word(self._arguments, obj) or self._refused(obj, reasons)
         return self._forms[readers[0]].back(obj)
 
     def _readers(self, obj: Any, reasons: list[str] | None = None) -> list[str]:

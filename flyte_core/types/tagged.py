@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types import lookup
+from flyte_core.types.mismatch import ValueMismatchError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["is_structured", "meant"]
+__all__ = ["is_structured", "meant", "wrong_word"]
 
 _CONTAINERS = (list, tuple, set, frozenset, dict, collections.deque)
 _MARKS = ("from_existing_remote", "_deserialize", "DESCRIPTOR")
@@ -62,6 +63,29 @@ def meant(variants: Iterable[Any], obj: Any) -> Any | None:
         if words and all(_is_one(word, known) for word, known in words):
             found.append(variant)
     return found[0] if len(found) == 1 else None
+
+
+def wrong_word(variants: Iterable[Any], obj: Any) -> ValueMismatchError | None:
+    """Give the error of an object whose word is that of no record of a union; None where that is not what is wrong.
+
+    Example:
+        >>> class Cat(typing.TypedDict):
+        ...     kind: typing.Literal["cat"]
+        >>> class Dog(typing.TypedDict):
+        ...     kind: typing.Literal["dog"]
+        >>> str(wrong_word([Cat, Dog], {"kind": "bird"}))
+        "kind: expected one of 'cat', 'dog', got 'bird'"
+    """
+    all_tags = [_tags(variant) for variant in variants if is_structured(variant)]
+    if not isinstance(obj, dict) or len(all_tags) < 2:
+        return None
+    for name in all_tags[0]:
+        if name in obj and all(name in tags for tags in all_tags):
+            known = tuple(word for tags in all_tags for word in tags[name])
+            if not _is_one(obj[name], known):
+                words = ", ".join(map(repr, dict.fromkeys(known)))
+                return ValueMismatchError(f"expected one of {words}, got {shown(obj[name])}", f".{name}")
+    return None
 
 
 def _is_one(word: Any, known: tuple[Any, ...]) -> bool:

@@ -14,7 +14,7 @@ from flyte_core.types import lookup
 from flyte_core.types.codec import type_name
 from flyte_core.types.durations import parse_duration
 from flyte_core.types.mismatch import ValueMismatchError, because, shown
-from flyte_core.types.tagged import is_structured, meant
+from flyte_core.types.tagged import is_structured, meant, wrong_word
 from flyte_core.types.transformer import RestrictedTypeTransformer
 
 if TYPE_CHECKING:
@@ -121,6 +121,9 @@ def _union(text: str, t: Any) -> Any:
     one = meant(others, structure)
     if one is not None:
         return _read(text, lookup.underlying(one))
+    wrong = wrong_word(others, structure)
+    if wrong is not None:
+        raise wrong
     refused = f"expected {type_name(t)}, got {text!r}"
     if structure is None:
         raise ValueMismatchError(f"{refused} ({'; '.join(reasons)})")

@@ -249,6 +249,8 @@ def test_an_object_that_fits_no_variant_is_no_str(text):
     [
         ('{"kind": "square", "sid": 2}', Union[Circle, Square], "2 fields do not fit Square"),
         ('{"kind": "square", "side": "x"}', Union[Circle, Square], "side: expected float, got 'x' of type str"),
+        ('{"kind": "oval"}', Union[Circle, Square], "kind: expected one of 'circle', 'square', got 'oval'"),
+        ('{"shapes": [{"kind": 5}]}', Drawing, "shapes[0].kind: expected one of 'circle', 'square', got 5"),
         ('{"shapes": [{"kind": "circle"}]}', Drawing, "shapes[0].radius: is missing"),
     ],
 )
