@@ -46,7 +46,7 @@ class Source:
     path: Path
     raw: io.FileIO
     size: int
-    _identity: tuple[int, ...]
+    _identity: tuple[int, ...] = attrs.field(alias="_identity")
 
     def is_at(self, path: Path) -> bool:
         """Say whether a path leads to this very file."""
@@ -109,7 +109,7 @@ def open_source(path: Path) -> Iterator[Source]:
         with local_errors(path, "read"):
             found = os.fstat(raw.fileno())
         _refuse_other_kinds(path, found.st_mode)
-        yield Source(path=path, raw=raw, size=found.st_size, identity=_identity_of(found))
+        yield Source(path=path, raw=raw, size=found.st_size, _identity=_identity_of(found))
 
 
 def _refuse_other_kinds(path: Path, mode: int) -> None:

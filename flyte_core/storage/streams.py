@@ -161,7 +161,7 @@ def _decompressed(reader: BinaryReader, codec: str | None, block_size: int) -> B
     from fsspec.compression import compr
 
     try:
-        unpacked = compr[codec](reader, mode="rb")
+        unpacked: Any = cast(Any, compr)[codec](reader, mode="rb")
     except BaseException:
         reader.close()
         raise
@@ -185,7 +185,7 @@ def _writer(path: str, exclusive: bool, codec: str | None, block_size: int) -> B
     from fsspec.compression import compr
 
     try:
-        packed = compr[codec](lowest, mode="wb")
+        packed: Any = cast(Any, compr)[codec](lowest, mode="wb")
     except BaseException:
         lowest.discard()
         raise
