@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ class Measure:
         other: what it is compared with; None for a measure that has a limit instead.
         budget: the most that ours may be: a multiple of the other value, or the limit itself.
         unit: ``s`` or ``B``.
+        hindrance: says why it cannot be measured here; nothing where it can.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Measure:
     other: Value | None
     budget: float
     unit: str = "s"
+    hindrance: Callable[[], str] = str
 
     def outcome(self, runs: Runs) -> Outcome:
         """Measure both sides, or take what was measured for another row."""
@@ -108,6 +111,20 @@ def _memory_beyond(program: str, start: str) -> Value:
     return lambda runs: runs.memory(whole, OURS) - runs.memory(empty, OURS)
 
 
+def _copilot(part: str) -> Value:
+    case = Case("copilot", "part", part, (OURS,), is_long=not part.endswith("small"))
+    return lambda runs: runs.median(case, OURS)
+
+
+def _no_engine() -> str:
+    """Say why no container can be run here, if so."""
+    try:
+        done = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as e:
+        return f"there is no Docker engine: {e}"
+    return "" if done.returncode == 0 else f"there is no Docker engine: {done.stderr.strip()}"
+
+
 def _look_up(state: str) -> Value:
     return _median("lookup", "state", state, OURS, (OURS,))
 
@@ -138,4 +155,11 @@ MEASURES = (
     Measure("File of 1 GB, memory beyond the start", _FILE_MEMORY, None, 200 * _MEBIBYTE, "B"),
     Measure("500 MB to an S3 server and back, beside obstore", *_beside_tools("s3", "round-trip"), 1.1),
     Measure("pandas frame of 2,000,000 rows, beside Parquet", *_beside_tools("frames", "round-trip"), 1.1),
+    Measure("container task, beside docker run --rm", *_beside_tools("containers", "call"), 1.2, hindrance=_no_engine),
+    Measure("CoPilot download of 1,000 variables, whole process", _copilot("download-small"), None, 0.4),
+    Measure("CoPilot upload of 1,000 variables, whole process", _copilot("upload-small"), None, 0.4),
+    Measure("CoPilot download of 1 GB, beside cp and sync", *_beside_tools("copilot", "download-blob"), 1.3),
+    Measure("CoPilot upload of 1 GB, beside cp and sync", *_beside_tools("copilot", "upload-blob"), 1.3),
+    Measure("CoPilot download of 1 GB, memory", _copilot("download-memory"), None, 150 * 10**6, "B"),
+    Measure("CoPilot upload of 1 GB, memory", _copilot("upload-memory"), None, 150 * 10**6, "B"),
 )

@@ -36,8 +36,12 @@ def main() -> int:
         reference = args.reference or install(here / "reference")
         pythons = {OURS: sys.executable, TOOLS: sys.executable, REFERENCE: reference}
         runs = Runs(pythons, args.rounds, lambda what: status.update(what))
-        outcomes = [measure.outcome(runs) for measure in MEASURES if args.only in measure.name]
+        wanted = {measure: measure.hindrance() for measure in MEASURES if args.only in measure.name}
+        outcomes = [measure.outcome(runs) for measure, hindrance in wanted.items() if not hindrance]
     console.print(_table(outcomes))
+    for measure, hindrance in wanted.items():
+        if hindrance:
+            console.print(f"left out: {measure.name}, since {hindrance}", soft_wrap=True)
     args.json.write_text(json.dumps(_document(outcomes, runs), indent=1) + "\n", encoding="utf-8")
     missed = sum(not outcome.kept for outcome in outcomes)
     console.print(f"{len(outcomes) - missed} of {len(outcomes)} budgets kept; details in {args.json}", soft_wrap=True)
