@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
-from flyte_core.errors import StorageError, StorageIntegrityError
+from flyte_core._logging import logger
+from flyte_core.errors import StorageError, StorageIntegrityError, without_secrets
 from flyte_core.storage.native import obstore
 from flyte_core.storage.retry import Deadline
 
@@ -26,6 +27,7 @@ DIGEST = "flyte-core-sha256"
 """The attribute that holds the SHA-256 of an object's content, as hexadecimal digits."""
 
 _MOST_PARTS = 10_000  # S3's limit; GCS' and Azure's are not lower
+_PATIENCE = 2.0  # seconds until it is told that an upload in parts has not begun
 _GRACE = 2.0  # seconds that a stopped upload has to take its parts back
 
 
@@ -66,6 +68,7 @@ class _Source:
         self._hash = hashlib.sha256()
         self._progress = transfer.on_progress
         self.stopped = False
+        self.begun = False
         try:
             self._file: IO[bytes] = path.open("rb", buffering=0)
         except OSError as error:
@@ -77,6 +80,7 @@ class _Source:
 
     async def parts(self) -> AsyncIterator[bytes]:
         """Give the parts; an exception in here makes obstore take back what it has sent, so that nothing is seen."""
+        self.begun = True
         while True:
             data = await asyncio.to_thread(self._read)
             if self.stopped:
@@ -192,7 +196,7 @@ async def _put(
         max_concurrency=source.in_flight,
     )
     try:
-        done, _ = await asyncio.wait([task], timeout=deadline.left())
+        done = await _ended(task, source, access, deadline)
     except asyncio.CancelledError:
         await _stop(task, source)
         raise
@@ -203,6 +207,18 @@ async def _put(
     if problem is not None:
         raise access.tries("upload to", transfer, deadline).error_of(problem)
     return task.result()
+
+
+async def _ended(task: asyncio.Future[Mapping[str, Any]], source: _Source, access: Access, deadline: Deadline) -> bool:
+    """Wait for an upload until its deadline, and tell of one that has not begun: obstore repeats without a word."""
+    left = deadline.left()
+    if left is None or left > _PATIENCE:
+        done, _ = await asyncio.wait([task], timeout=_PATIENCE)
+        if not done and not source.begun:
+            url = without_secrets(access.location.url)
+            logger.warning("cannot upload to %s yet: no answer within %g s, still trying", url, _PATIENCE)
+    done, _ = await asyncio.wait([task], timeout=deadline.left())
+    return bool(done)
 
 
 async def put_whole(

@@ -161,6 +161,23 @@ def test_the_first_repetition_is_told_in_one_warning(s3_server, tmp_path, caplog
     assert "attempt 1 of 4, trying again in 0.0 s" in told
 
 
+def test_an_upload_in_parts_that_cannot_begin_is_told(s3_server, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("flyte_core.storage.upload._PATIENCE", 0.01)
+    backoff = dt.timedelta(milliseconds=100)
+    use_storage(s3_server.config(endpoint=f"http://127.0.0.1:{free_port()}", retries=1, backoff=backoff))
+    with caplog.at_level(logging.WARNING, "flyte_core"), pytest.raises(StorageError, match="after 2 attempts"):
+        _put_large("s3://bucket/y.csv", tmp_path)
+    assert [record.getMessage() for record in caplog.records] == [
+        "cannot upload to s3://bucket/y.csv yet: no answer within 0.01 s, still trying"
+    ]
+
+
+def test_nothing_is_told_of_an_upload_in_parts_that_goes_well(bucket, tmp_path, caplog):
+    with caplog.at_level(logging.WARNING, "flyte_core"):
+        _put_large(f"{bucket}/large", tmp_path)
+    assert not caplog.records
+
+
 def test_a_web_server_that_is_down_is_told_once_with_its_address():
     port = free_port()
     use_storage(storage.Storage(retries=0))
