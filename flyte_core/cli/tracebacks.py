@@ -12,7 +12,10 @@ from pathlib import Path
 __all__ = ["format_error", "user_traceback"]
 
 #: Packages that flyte_core and its plugins read and write with.
-_LIBRARIES = frozenset({"fsspec", "obstore", "pandas", "polars", "pyarrow", "tenacity"})
+_LIBRARIES = frozenset(
+    {"aiohttp", "boto3", "botocore", "docker", "fsspec", "obstore", "pandas", "polars", "pyarrow", "requests"}
+    | {"tenacity", "urllib3"}
+)
 
 #: Characters of a message that another message may have by chance.
 _BY_CHANCE = 8

@@ -112,3 +112,10 @@ def test_a_task_of_an_installed_package_keeps_its_frames():
     error = ValueError("far")
     error.__traceback__ = caught(lambda: from_afar(ValueError())).__traceback__.tb_next.tb_next.tb_next
     assert "away.py" in format_error(error)
+
+
+def test_an_error_of_a_library_that_a_plugin_talks_through_has_no_frames():
+    requests = pytest.importorskip("requests")
+    error = caught(lambda: requests.get("nowhere"))
+    error.__traceback__ = error.__traceback__.tb_next.tb_next  # as where the framework called it
+    assert user_traceback(error) is None
