@@ -160,11 +160,35 @@ def test_outputs_are_uploaded(tmp_path, out):
     assert (tmp_path / "raw/f").read_text() == "text"
 
 
+@pytest.mark.parametrize("folder", [True, False])
 @pytest.mark.parametrize("interface", [None, "", _interface()])
-def test_a_task_without_outputs_has_an_empty_map_of_them(interface, tmp_path, out):
+def test_a_task_without_outputs_has_an_empty_map_of_them(interface, folder, tmp_path):
+    if folder:
+        (tmp_path / "out").mkdir()
     flag = () if interface is None else ("-i", interface)
-    assert _run(*_upload_words(tmp_path), *flag).returncode == 0
+    assert _run(*_upload_words(tmp_path, "sidecar"), "--start-watcher-type", "noop", *flag).returncode == 0
     assert (tmp_path / "meta/outputs.pb").read_bytes() == b""
+
+
+@pytest.mark.parametrize("flag", [(), ("-i", "")])
+def test_an_upload_without_an_interface_is_a_usage_error_that_says_how_to_make_it(flag, tmp_path, out):
+    done = _run(*_upload_words(tmp_path), *flag)
+    assert done.returncode == 2
+    assert "--interface" in done.stderr
+    assert "SerializeToString" in done.stderr
+    assert not (tmp_path / "meta").exists()
+
+
+def test_an_upload_of_no_outputs_names_its_interface(tmp_path, out):
+    assert _run(*_upload_words(tmp_path), "-i", "EgA=").returncode == 0
+    assert (tmp_path / "meta/outputs.pb").read_bytes() == b""
+
+
+def test_an_upload_from_a_missing_folder_fails_even_without_outputs(tmp_path):
+    done = _run(*_upload_words(tmp_path), "-i", "EgA=")
+    assert done.returncode == 1
+    assert f"there is no folder {tmp_path}/out" in done.stderr
+    assert [path.name for path in (tmp_path / "meta").iterdir()] == ["error.pb"]
 
 
 def test_a_failed_upload_ends_with_1_and_leaves_no_outputs(tmp_path, out):
@@ -185,7 +209,7 @@ def test_a_report_that_cannot_be_read_is_an_error(kind, tmp_path, out):
     else:
         (tmp_path / "secret").write_text("secret")
         (out / "_ERROR").symlink_to(tmp_path / "secret")
-    assert _run(*_upload_words(tmp_path)).returncode == 1
+    assert _run(*_upload_words(tmp_path), "-i", _interface()).returncode == 1
     message = _error(tmp_path / "meta").message
     assert "_ERROR" in message
     assert "User Error" not in message
@@ -194,7 +218,7 @@ def test_a_report_that_cannot_be_read_is_an_error(kind, tmp_path, out):
 
 def test_a_report_of_a_megabyte_is_read(tmp_path, out):
     (out / "_ERROR").write_bytes(b"x" * 2**20)
-    assert _run(*_upload_words(tmp_path)).returncode == 1
+    assert _run(*_upload_words(tmp_path), "-i", _interface()).returncode == 1
     assert _error(tmp_path / "meta").message == "User Error: " + "x" * 2**20
 
 

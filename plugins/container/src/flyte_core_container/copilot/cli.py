@@ -25,6 +25,11 @@ _ERROR_NAME = "error.pb"
 _SECOND = 1_000_000_000
 _TIMEOUT = "1h"
 _SHOWN = 10_000
+_NO_INTERFACE = (
+    "Missing option '--interface' / '-i', which declares the outputs. In Python it is "
+    "base64.b64encode(TypedInterface(outputs=...).SerializeToString()), with TypedInterface of "
+    "flyteidl2.core.interface_pb2; for a task without outputs it is EgA="
+)
 
 
 class _Copilot(click.Group):
@@ -180,7 +185,9 @@ def download(ctx: click.Context, /, err_output_name: str | None, timeout: float,
 @click.pass_context
 def upload(ctx: click.Context, /, err_output_name: str | None, timeout: float, **flags: Any) -> None:
     """Bring the outputs of a task out of a folder."""
-    job = _upload(flags, _error_name(ctx, err_output_name))
+    if not flags["interface"]:
+        raise click.UsageError(_NO_INTERFACE, ctx)
+    job = _upload(flags, _error_name(ctx, err_output_name), needs_folder=True)
     _run(timeout, job, job.run, signal.SIGTERM, signal.SIGINT)
 
 
@@ -198,7 +205,7 @@ def sidecar(ctx: click.Context, /, err_output_name: str | None, timeout: float, 
     _run(timeout, job, lambda control: job.run(control, wait), signal.SIGINT)
 
 
-def _upload(flags: dict[str, Any], error_name: str) -> Upload:
+def _upload(flags: dict[str, Any], error_name: str, *, needs_folder: bool = False) -> Upload:
     from flyte_core_container.copilot.operations import Upload
 
     return Upload(
@@ -209,6 +216,7 @@ def _upload(flags: dict[str, Any], error_name: str) -> Upload:
         mode=flags["upload_mode"],
         output_name=flags["meta_output_name"],
         error_name=error_name,
+        needs_folder=needs_folder,
     )
 
 

@@ -94,6 +94,7 @@ class Upload:
         mode: ``UPLOAD_ON_EXIT``, ``UPLOAD_EAGER`` or ``DO_NOT_UPLOAD``.
         output_name: name of the outputs.
         error_name: name of the error document.
+        needs_folder: whether a missing folder is an error even where nothing is declared.
     """
 
     from_local_dir: Path = attrs.field(converter=Path)
@@ -103,6 +104,7 @@ class Upload:
     mode: str = "UPLOAD_ON_EXIT"
     output_name: str = OUTPUT_NAME
     error_name: str = ERROR_NAME
+    needs_folder: bool = False
 
     def run(self, control: Control, wait: Callable[[Control], None] | None = None) -> None:
         """Do it in this thread.
@@ -135,6 +137,8 @@ class Upload:
         from flyte_core.storage import join
         from flyte_core_container.copilot.outputs import OutputReader
 
+        if self.needs_folder and not self.from_local_dir.is_dir():
+            raise CopilotError("upload", [f"there is no folder {self.from_local_dir}"])
         self._check_reported()
         reader = OutputReader(
             directory=self.from_local_dir, raw_prefix=self.to_raw_output, mode=self.mode, control=control
@@ -239,10 +243,12 @@ async def upload(
 
     Raises:
         ReportedError: the task has written a file ``_ERROR``; nothing was uploaded.
-        CopilotError: something cannot be uploaded; the message names all variables that failed.
+        CopilotError: the folder is missing, or something cannot be uploaded; the message names all variables that
+            failed.
         CopilotDeadlineError: it took too long.
     """
     job = _upload(from_local_dir, to_output_prefix, to_raw_output, outputs, mode, output_name, error_name)
+    job = attrs.evolve(job, needs_folder=True)
     control = Control(timeout)
     await in_thread(control, lambda: job.run(control))
 
