@@ -352,6 +352,26 @@ def test_a_missing_output_is_an_error_with_the_log(image: str) -> None:
         run(shell(image, "echo forgot", outputs={"y": int}))
 
 
+@pytest.mark.parametrize("outputs", [{}, {"y": int}])
+@pytest.mark.parametrize("code", [0, 4])
+def test_a_report_is_part_of_the_failure_whatever_is_declared(
+    engine: Any, either_image: str, outputs: dict[str, type], code: int
+) -> None:
+    task = shell(either_image, f"ls /var/inputs; echo why > /var/outputs/_ERROR; exit {code}", outputs=outputs)
+    with pytest.raises(ContainerFailedError, match="reported in the file _ERROR: User Error: why;") as failed:
+        run(task)
+    assert failed.value.exit_code == code
+    assert (f"exit code {code}," in str(failed.value)) == (code != 0)
+
+
+def test_a_report_that_cannot_be_read_does_not_hide_the_failure(
+    engine: Any, image: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ContainerFailedError, match="exit code 4;"):
+        run(shell(image, "mkdir /var/outputs/_ERROR; exit 4"))
+    assert "_ERROR of its container cannot be read" in caplog.text
+
+
 def test_a_failure_that_the_container_reports_itself_is_the_tasks(engine: Any, image: str) -> None:
     script = "echo 1 > /var/outputs/y; printf 'boom\\n' > /var/outputs/_ERROR"
     with pytest.raises(ContainerFailedError, match="User Error: boom;"):

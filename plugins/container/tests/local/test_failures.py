@@ -38,7 +38,12 @@ def test_a_failure_says_its_code_its_reason_and_the_last_lines(
 
 def test_long_lines_are_cut_and_no_lines_are_said_so() -> None:
     assert len(shown_log(["x" * 10_000])) < 500
-    assert "printed nothing" in shown_log([])
+    assert shown_log([]) == "; the container printed nothing"
+
+
+def test_what_a_container_reports_stands_beside_its_code() -> None:
+    error = failure(SPEC, Ending(exit_code=4), [], "no such table")
+    assert "exit code 4, and reported in the file _ERROR: User Error: no such table; its command" in str(error)
 
 
 def test_a_timeout_and_a_bad_output_show_the_log_too() -> None:

@@ -32,11 +32,9 @@ def archive(*members: tuple[str, bytes | str | None]) -> Iterator[bytes]:
     return (data[at : at + 100] for at in range(0, len(data), 100))
 
 
-def test_folders_are_open_to_every_user_and_only_those_that_are_needed_are_made() -> None:
-    staging = Staging.make(inputs=True, outputs=False)
-    assert staging.inputs is not None
-    assert staging.outputs is None
-    assert stat.S_IMODE(staging.inputs.stat().st_mode) == 0o777
+def test_folders_are_open_to_every_user() -> None:
+    staging = Staging.make()
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (staging.inputs, staging.outputs)] == [0o777, 0o777]
     assert stat.S_IMODE(staging_root().stat().st_mode) == 0o700
     staging.remove()
     assert not staging.root.exists()
@@ -52,6 +50,11 @@ def test_a_folder_goes_through_an_archive_and_back(tmp_path: Path) -> None:
         assert {(member.uid, member.gid, oct(member.mode)) for member in tar} == {(0, 0, "0o777"), (0, 0, "0o666")}
     extract(archive(("outputs", None), ("outputs/deep", None), ("outputs/deep/x", b"1" * 1000)), back)
     assert (back / "deep" / "x").read_bytes() == b"1" * 1000
+
+
+def test_a_single_file_keeps_its_name(tmp_path: Path) -> None:
+    extract(archive(("_ERROR", b"why")), tmp_path, is_file=True)
+    assert (tmp_path / "_ERROR").read_bytes() == b"why"
 
 
 @pytest.mark.parametrize(

@@ -301,21 +301,28 @@ class Container:
             OutputError: when a name leads out of the folder.
             EngineUnavailableError: when the engine does not answer.
         """
+        await self._fetch_all("")
+
+    async def fetch_report(self, name: str) -> None:
+        """Bring back one file of its output folder, if it is there; raises as `fetch_outputs`."""
+        await self._fetch_all(name)
+
+    async def _fetch_all(self, name: str) -> None:
         try:
             for mount in self._copied:
                 if mount.is_output:
-                    await in_thread(self._fetch, mount)
+                    await in_thread(self._fetch, mount, name)
         except EngineGone as e:
             raise self._unavailable(e) from e
 
-    def _fetch(self, mount: Mount) -> None:
+    def _fetch(self, mount: Mount, name: str) -> None:
         try:
-            with self.engine.archive(self.id, str(mount.there)) as chunks:
-                extract(chunks, mount.here)
+            with self.engine.archive(self.id, str(mount.there / name)) as chunks:
+                extract(chunks, mount.here, is_file=bool(name))
         except EngineRefusal as e:
             if e.status != 404:
                 raise EngineGone(str(e)) from e
-            # The container has removed the folder; that its outputs are missing is told in a moment.
+            # There is no such file, or the container has removed the folder: missing outputs are told in a moment.
 
     # ---- errors -----------------------------------------------------------------------------------------
 

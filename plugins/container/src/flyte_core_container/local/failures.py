@@ -36,7 +36,7 @@ _FIRST_SIGNAL = 128
 def shown_log(lines: Sequence[str]) -> str:
     """Give the last lines of a log as the end of a message."""
     if not lines:
-        return "; it printed nothing"
+        return "; the container printed nothing"
     cut = [line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..." for line in lines]
     return "; the last lines of its log:\n" + "\n".join(f"    {line}" for line in cut)
 
@@ -51,13 +51,14 @@ def _meaning(code: int) -> str:
     return f" (signal {name})" if name else ""
 
 
-def failure(spec: ContainerSpec, ending: Ending, lines: Sequence[str]) -> BaseRuntimeError:
+def failure(spec: ContainerSpec, ending: Ending, lines: Sequence[str], report: str | None = None) -> BaseRuntimeError:
     """Give the error of a container that has not ended with 0.
 
     Args:
         spec: the container.
         ending: how it ended.
         lines: the last lines of its log.
+        report: what it has written to ``_ERROR``; None without that file.
     """
     code, log = ending.exit_code, shown_log(lines)
     where = f"task {spec.task!r}: its container of image {spec.image!r}"
@@ -75,6 +76,8 @@ def failure(spec: ContainerSpec, ending: Ending, lines: Sequence[str]) -> BaseRu
             f"containers when it is restarted; run the task again{log}"
         )
     reason = f": {ending.reason}" if ending.reason else ""
+    if report is not None:
+        reason += f", and reported in the file _ERROR: User Error: {report}"
     return ContainerFailedError(
         f"{where} ended with exit code {code}{_meaning(code)}{reason}; its command was {spec.command!r}{log}", code
     )

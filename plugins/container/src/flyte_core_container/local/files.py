@@ -40,26 +40,25 @@ class Staging:
 
     Args:
         root: the folder that holds them.
-        inputs: what the container finds in its input folder; None without inputs.
-        outputs: what it left in its output folder; None without outputs.
+        inputs: what the container finds in its input folder.
+        outputs: what it left in its output folder.
     """
 
     root: Path
-    inputs: Path | None
-    outputs: Path | None
+    inputs: Path
+    outputs: Path
 
     @classmethod
-    def make(cls, *, inputs: bool, outputs: bool) -> Staging:
+    def make(cls) -> Staging:
         """Make the folders, open to every user: which one the image runs as is not known."""
         base = staging_root()
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         root = Path(tempfile.mkdtemp(dir=base))
-        made = cls(root=root, inputs=root / "inputs" if inputs else None, outputs=root / "outputs" if outputs else None)
+        made = cls(root=root, inputs=root / "inputs", outputs=root / "outputs")
         for folder in (made.inputs, made.outputs):
-            if folder is not None:
-                folder.mkdir()
-                # mkdir's own mode passes the umask.
-                folder.chmod(_EVERYBODY)
+            folder.mkdir()
+            # mkdir's own mode passes the umask.
+            folder.chmod(_EVERYBODY)
         return made
 
     def remove(self) -> None:
@@ -122,7 +121,7 @@ class _Chunks(io.RawIOBase):
         return count
 
 
-def extract(chunks: Iterator[bytes], target: Path) -> None:
+def extract(chunks: Iterator[bytes], target: Path, *, is_file: bool = False) -> None:
     """Write what an engine sent of a folder into another; the sent folder's own name is left out.
 
     Files, folders and symbolic links are taken, other kinds are left out. Nothing is written outside ``target``,
@@ -131,13 +130,14 @@ def extract(chunks: Iterator[bytes], target: Path) -> None:
     Args:
         chunks: the archive.
         target: an existing folder.
+        is_file: whether a single file was sent, which keeps its name.
 
     Raises:
         OutputError: when a name would leave the folder.
     """
     with tarfile.open(fileobj=io.BufferedReader(_Chunks(chunks)), mode="r|") as archive:
         for member in archive:
-            parts = PurePosixPath(member.name).parts[1:]
+            parts = PurePosixPath(member.name).parts[0 if is_file else 1 :]
             if not parts:
                 continue
             place = _place(target, parts)

@@ -15,6 +15,7 @@ from flyte_core import ctx, logger
 from flyte_core.errors import FlyteCoreError
 from flyte_core.runtime.actions import TIME_IS_UP, time_limit
 from flyte_core.types.convert import interface_codec
+from flyte_core_container.copilot.names import ERROR_FILE
 from flyte_core_container.errors import OutputError, PathInTemplateError
 from flyte_core_container.local.container import Container, ContainerSpec, Ending, Mount
 from flyte_core_container.local.engine import connect
@@ -64,14 +65,14 @@ class _Run:
 
     def __init__(self, task: ContainerTask, command: list[str], started: float) -> None:
         self.task = task
-        self.staging = Staging.make(inputs=bool(task.interface.inputs), outputs=bool(task.interface.outputs))
+        self.staging = Staging.make()
         self.spec = _spec(task, command, self.staging)
         self._started = started
         self._follower: LogFollower | None = None
 
     async def write_inputs(self, inputs: Mapping[str, Literal]) -> None:
         """Write each input as a file into the input folder."""
-        if self.staging.inputs is not None:
+        if inputs:
             from flyte_core_container.copilot import write_inputs
 
             await write_inputs(
@@ -91,9 +92,12 @@ class _Run:
         removal: asyncio.Task[None] | None = None
         try:
             await self._succeeded(container)
-            lines = await self._lines(container) if self.staging.outputs is not None else []
+            lines = await self._lines(container)
             try:
-                await container.fetch_outputs()
+                if self.task.interface.outputs:
+                    await container.fetch_outputs()
+                else:
+                    await container.fetch_report(ERROR_FILE)
             except (OSError, OutputError) as e:
                 raise output_failure(self.spec, e, lines) from e
             # The engine takes its time for it, which reading the outputs can use.
@@ -119,7 +123,16 @@ class _Run:
         if self._follower is not None:
             await self._follower.drain()
         if ending.exit_code != 0:
-            raise failure(self.spec, ending, await self._lines(container))
+            raise failure(self.spec, ending, await self._lines(container), await self._report(container))
+
+    async def _report(self, container: Container) -> str | None:
+        """Give what a failed container says of its failure; that it cannot be read does not hide the failure."""
+        try:
+            await container.fetch_report(ERROR_FILE)
+            return reported_error(self.staging.outputs)
+        except (FlyteCoreError, OSError, ValueError) as e:
+            logger.warning("task %r: the file %s of its container cannot be read: %s", self.task.name, ERROR_FILE, e)
+            return None
 
     async def _ending(self, container: Container) -> Ending:
         limit = time_limit(self.task)
@@ -152,10 +165,10 @@ class _Run:
 
     async def _outputs(self, lines: list[str]) -> tuple[Any, ...]:
         interface = self.task.native_interface
-        if self.staging.outputs is None:
-            return ()
         try:
             report = reported_error(self.staging.outputs)
+            if report is None and not interface.outputs:
+                return ()
             if report is None:
                 return await read_values(
                     interface_codec(interface), self.staging.outputs, interface.outputs, _raw_prefix()
@@ -185,13 +198,12 @@ def _spec(task: ContainerTask, command: list[str], staging: Staging) -> Containe
     owner = f"task {task.name!r}"
     image = task.image
     assert image is not None, "__post_init__ refuses it"
-    mounts = []
-    if staging.inputs is not None:
-        mounts.append(Mount(here=staging.inputs, there=task.input_data_dir))
-    if staging.outputs is not None:
-        mounts.append(
-            Mount(here=staging.outputs, there=task.output_data_dir, is_output=True, may_bind=_owns_files_of(task.user))
-        )
+    # A folder that nothing is declared for is made in the container, and hides nothing that the image has there.
+    owns = bool(task.interface.outputs) and _owns_files_of(task.user)
+    mounts = (
+        Mount(here=staging.inputs, there=task.input_data_dir, may_bind=bool(task.interface.inputs)),
+        Mount(here=staging.outputs, there=task.output_data_dir, is_output=True, may_bind=owns),
+    )
     config: dict[str, Any] = {"Labels": {**ownership(str(staging.root)), **_labels(task)}}
     if task.env_vars:
         config["Env"] = [f"{key}={value}" for key, value in task.env_vars.items()]
@@ -200,7 +212,7 @@ def _spec(task: ContainerTask, command: list[str], staging: Staging) -> Containe
     if task.working_dir is not None:
         config["WorkingDir"] = str(task.working_dir)
     host = host_limits(owner, task.resources)
-    if mounts and Path("/sys/fs/selinux/enforce").exists():
+    if Path("/sys/fs/selinux/enforce").exists():
         # Its policy would hide the folders, and to relabel them is not ours to do.
         host["SecurityOpt"] = ["label=disable"]
     return ContainerSpec(
@@ -210,7 +222,7 @@ def _spec(task: ContainerTask, command: list[str], staging: Staging) -> Containe
         command=command,
         config=config,
         host=host,
-        mounts=tuple(mounts),
+        mounts=mounts,
         pull_policy=task.pull_policy,
         pull_timeout=task.pull_timeout,
     )
