@@ -5,12 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError, near_misses
+from flyte_core.models import timeout_from_request
 from flyte_core_container.rendering import template_inputs
 
-__all__ = ["RESERVED_INPUTS", "RESERVED_OUTPUTS", "check_choice", "check_names", "check_templates", "folder", "words"]
+if TYPE_CHECKING:
+    from flyte_core.models import TimeoutType
+
+__all__ = [
+    "RESERVED_INPUTS",
+    "RESERVED_OUTPUTS",
+    "check_choice",
+    "check_names",
+    "check_templates",
+    "check_timeout",
+    "folder",
+    "words",
+]
 
 #: Files that CoPilot puts beside the inputs.
 RESERVED_INPUTS = frozenset({"inputs.json", "inputs.yaml", "inputs.pb"})
@@ -88,6 +101,20 @@ def check_templates(owner: str, field: str, texts: Iterable[str], inputs: Mappin
                 close = near_misses(name, list(inputs))
                 known = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(inputs) or 'none'}"
                 raise InvalidValueError(owner, field, text, f"templates of declared inputs; {name!r} is none ({known})")
+
+
+def check_timeout(owner: str, value: TimeoutType | None) -> None:
+    """Refuse a timeout that no task can have.
+
+    Raises:
+        InvalidValueError: when it is no `Timeout`, number of seconds or timedelta, or is negative.
+    """
+    if value is None:
+        return
+    try:
+        timeout_from_request(value)
+    except InvalidValueError as e:
+        raise InvalidValueError(owner, "timeout", value, e.allowed) from e
 
 
 def check_choice(owner: str, field: str, value: object, choices: tuple[str, ...]) -> None:

@@ -18,6 +18,7 @@ from flyte_core_container.declaration import (
     check_choice,
     check_names,
     check_templates,
+    check_timeout,
     folder,
     words,
 )
@@ -142,6 +143,7 @@ class ContainerTask(TaskTemplate):
         self.user = _user(owner, self.user)
         check_choice(owner, "metadata_format", self.metadata_format, ("JSON", "YAML", "PROTO"))
         check_choice(owner, "pull_policy", self.pull_policy, ("missing", "always", "never"))
+        check_timeout(owner, self.timeout)
         for field in ("pull_timeout", "stop_grace"):
             _check_seconds(owner, field, getattr(self, field))
         inputs = self.interface.inputs
