@@ -332,7 +332,7 @@ def test_a_deadline_ends_a_download(tmp_path, slow):
     done = _run(*_download_words(tmp_path, slow), "-t", "1500ms")
     assert done.returncode == 1
     assert time.monotonic() - begun < 30
-    assert "not done within the deadline of 1.5 s" in _error(tmp_path / "meta").message
+    assert "not done within the deadline of 1.5s;" in _error(tmp_path / "meta").message
     assert {path.name for path in (tmp_path / "in").iterdir()} == {"x"}
 
 

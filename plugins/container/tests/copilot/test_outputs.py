@@ -290,6 +290,28 @@ def test_other_json_is_refused(kind, text, out):
     assert f"file {out}/v: " in _fault(out, v=types.LiteralType(collection_type=simple(kind)))
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        (types.INTEGER, '"two"', 'variable [v[1]], file {file}: expected a whole number, got the text "two"'),
+        (types.INTEGER, "1.5", "expected a whole number, got the number 1.5"),
+        (types.BOOLEAN, "1", "expected true or false, got the number 1"),
+        (types.STRING, "true", "expected a text, got the boolean true"),
+        (types.STRING, "null", "expected a text, got null"),
+        (types.STRUCT, "[1]", "expected a JSON object, got an array"),
+        (types.FLOAT, "{}", "expected a number, got an object"),
+        (types.FLOAT, f'"{"x" * 100}"', "expected a number, got a long text"),
+    ],
+)
+def test_other_json_is_named_in_plain_words(kind, text, message, out):
+    (out / "v.json").write_text(f"[{_FITS[kind]}, {text}]")
+    found = _fault(out, v=types.LiteralType(collection_type=simple(kind)))
+    assert message.format(file=out / "v.json") in found
+
+
+_FITS = {types.INTEGER: "1", types.BOOLEAN: "true", types.STRING: '"a"', types.FLOAT: "1.5", types.STRUCT: "{}"}
+
+
 @pytest.mark.parametrize("text", ["", "[1", "[1] 2", "{}", "1"])
 def test_what_is_no_json_array_is_no_list(text, out):
     (out / "v").write_text(text)

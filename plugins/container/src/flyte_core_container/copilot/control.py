@@ -78,7 +78,13 @@ class Control:
         """
         self.check_cancelled()
         if self._end is not None and time.monotonic() >= self._end:
-            raise CopilotDeadlineError(f"not done within the deadline of {self._timeout:g} s; --timeout sets it")
+            raise CopilotDeadlineError(f"not done within the deadline of {_shown(self._timeout)}; --timeout sets it")
+
+
+def _shown(seconds: float | None) -> str:
+    from flyte_core_container.copilot.gotext import go_duration
+
+    return go_duration(round((seconds or 0.0) * 1_000_000_000))
 
 
 async def in_thread(control: Control, work: Callable[[], R]) -> R:

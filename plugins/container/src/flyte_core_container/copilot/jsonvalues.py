@@ -66,7 +66,7 @@ def _collection(declared: LiteralType, value: Any, entry: Entry, lenient: bool) 
     from flyteidl2.core.literals_pb2 import Literal, LiteralCollection
 
     if not isinstance(value, list):
-        raise entry.refusal(f"expected a JSON array, got {type(value).__name__}")
+        raise entry.refusal(f"expected a JSON array, got {scalars.kind_of_json(value)}")
     items = [
         _literal(declared.collection_type, item, attrs.evolve(entry, label=f"{entry.label}[{index}]"), lenient)
         for index, item in enumerate(value)
@@ -78,7 +78,7 @@ def _map(declared: LiteralType, value: Any, entry: Entry, lenient: bool) -> Lite
     from flyteidl2.core.literals_pb2 import Literal, LiteralMap
 
     if not isinstance(value, dict):
-        raise entry.refusal(f"expected a JSON object, got {type(value).__name__}")
+        raise entry.refusal(f"expected a JSON object, got {scalars.kind_of_json(value)}")
     items = {
         key: _literal(declared.map_value_type, item, attrs.evolve(entry, label=f"{entry.label}[{key}]"), lenient)
         for key, item in value.items()

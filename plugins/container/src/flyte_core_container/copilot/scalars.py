@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flyteidl2.core.literals_pb2 import Scalar
     from google.protobuf.struct_pb2 import Struct
 
-__all__ = ["BYTES", "NONE", "STRICT", "content_limit", "scalar_of_bytes", "scalar_of_json", "text_of"]
+__all__ = ["BYTES", "NONE", "STRICT", "content_limit", "kind_of_json", "scalar_of_bytes", "scalar_of_json", "text_of"]
 
 T = TypeVar("T")
 
@@ -25,7 +25,19 @@ STRICT = frozenset({NONE, INTEGER, FLOAT, BOOLEAN, DATETIME, DURATION, STRUCT})
 """Types that take only certain texts; the others take any."""
 BYTES = BINARY
 
-_NAMES = ("NONE", "INTEGER", "FLOAT", "STRING", "BOOLEAN", "DATETIME", "DURATION", "BINARY", "ERROR", "STRUCT")
+_EXPECTED = (  # by the numbers of the types
+    "null",
+    "a whole number",
+    "a number",
+    "a text",
+    "true or false",
+    "a text with a time such as 2024-01-02T03:04:05Z",
+    "a text with a duration such as 1h30m, or whole nanoseconds of 64 bits",
+    "a text with bytes as base64",
+    "a text with an error's message",
+    "a JSON object",
+)
+_SHOWN = 60
 _MEGABYTE = 1 << 20
 _MESSAGE = 2**31 - 1 - _MEGABYTE  # what protobuf takes, with room for the rest
 _NANOSECONDS = 1_000_000_000
@@ -234,9 +246,25 @@ def scalar_of_json(simple: int, value: Any, *, lenient: bool = False) -> Scalar:
         return scalar_of_bytes(BINARY, _from_base64(value))
     if simple in (STRING, ERROR, DATETIME, DURATION) and isinstance(value, str):
         return _scalar_of_text(simple, _whole_characters(value), lenient=lenient)
-    raise GrammarError(
-        f"expected {_NAMES[simple] if simple < len(_NAMES) else simple}, got JSON {type(value).__name__}"
-    )
+    if simple >= len(_EXPECTED):
+        raise GrammarError(f"its declared type, simple type {simple}, is not known")
+    raise GrammarError(f"expected {_EXPECTED[simple]}, got {kind_of_json(value)}")
+
+
+def kind_of_json(value: Any) -> str:
+    """Name a JSON value in a message: what it is and, where it is short, its text.
+
+    Example:
+        >>> kind_of_json("two"), kind_of_json(None), kind_of_json([1, 2])
+        ('the text "two"', 'null', 'an array')
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, (list, dict)):
+        return "an array" if isinstance(value, list) else "an object"
+    text = _digits(value) if isinstance(value, int) and not isinstance(value, bool) else json.dumps(value)
+    kind = "text" if isinstance(value, str) else "boolean" if isinstance(value, bool) else "number"
+    return f"the {kind} {text}" if len(text) <= _SHOWN else f"a long {kind}"
 
 
 def _digits(value: int) -> str:
