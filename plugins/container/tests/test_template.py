@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
+from typing import Annotated, Optional
 
 import pytest
 from flyte_core_container import ContainerTask
@@ -150,6 +151,9 @@ def test_a_list_of_words_is_the_tasks_own() -> None:
         ({"arguments": [5]}, "arguments"),
         ({"command": ["{{.inputs.fil}}"], "inputs": {"file": File}}, "did you mean file"),
         ({"arguments": ["{{.inputs.x}}"]}, "none"),
+        ({"command": ["{{.inputs.x}}"], "inputs": {"x": dict[str, int]}}, "'x' is a map: read /var/inputs/x"),
+        ({"command": ["{{.inputs.x}}"], "inputs": {"x": Optional[int]}}, "'x' is optional"),  # noqa: UP045 - the other spelling
+        ({"arguments": ["{{.inputs.x}}"], "inputs": {"x": Annotated[int | str, 1]}}, "a union"),
         ({"inputs": {"a/b": int}}, "a/b"),
         ({"inputs": {"": int}}, "files"),
         ({"inputs": {"..": int}}, "files"),
@@ -179,6 +183,11 @@ def test_a_list_of_words_is_the_tasks_own() -> None:
 def test_a_declaration_that_cannot_work_is_refused_at_once(given: dict, said: str) -> None:
     with pytest.raises(InvalidValueError, match=said):
         declared(**given)
+
+
+@pytest.mark.parametrize("python_type", [dict, dict[int, int], list[int | None], File])
+def test_an_input_that_may_stand_in_a_command_on_a_cluster_is_taken(python_type: object) -> None:
+    assert declared(command=["{{.inputs.x}}"], inputs={"x": python_type}).command == ["{{.inputs.x}}"]
 
 
 @pytest.mark.parametrize(

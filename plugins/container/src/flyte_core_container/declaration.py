@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import types
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError, near_misses
 from flyte_core.models import timeout_from_request
@@ -89,11 +90,20 @@ def check_names(owner: str, field: str, variables: Mapping[str, Any], reserved: 
             raise InvalidValueError(owner, field, name, f"names of at most {_MOST_BYTES} bytes")
 
 
-def check_templates(owner: str, field: str, texts: Iterable[str], inputs: Mapping[str, Any]) -> None:
-    """Refuse templates of inputs that the task does not have.
+def check_templates(
+    owner: str, field: str, texts: Iterable[str], inputs: Mapping[str, Any], input_dir: PurePosixPath
+) -> None:
+    """Refuse templates of inputs that the task does not have, or whose values no cluster can write as a word.
+
+    Args:
+        owner: the task.
+        field: ``command`` or ``arguments``.
+        texts: the words.
+        inputs: of each input its Python type.
+        input_dir: the folder of the inputs in the container.
 
     Raises:
-        InvalidValueError: naming near misses, or the inputs that there are.
+        InvalidValueError: naming near misses, the inputs that there are, or the input's file.
     """
     for text in texts:
         for name in template_inputs(text):
@@ -101,6 +111,24 @@ def check_templates(owner: str, field: str, texts: Iterable[str], inputs: Mappin
                 close = near_misses(name, list(inputs))
                 known = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(inputs) or 'none'}"
                 raise InvalidValueError(owner, field, text, f"templates of declared inputs; {name!r} is none ({known})")
+            kind = _kind_without_word(inputs[name])
+            if kind is not None:
+                raise InvalidValueError(
+                    owner, field, text, f"inputs that are one word; {name!r} is {kind}: read {input_dir / name} instead"
+                )
+
+
+def _kind_without_word(python_type: object) -> str | None:
+    """Name the kind of a type all of whose values a cluster refuses in a command; None for all others.
+
+    They are those that become maps and unions on the wire; Flyte's template engine knows neither.
+    """
+    origin, arguments = get_origin(python_type), get_args(python_type)
+    if origin is Annotated:
+        return _kind_without_word(arguments[0])
+    if origin is Union or origin is getattr(types, "UnionType", Union):
+        return "optional or a union"
+    return "a map" if origin is dict and arguments[:1] == (str,) else None
 
 
 def check_timeout(owner: str, value: TimeoutType | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flyte_core.errors import InvalidValueError, OOMError, RuntimeSystemError, RuntimeUserError
+from flyte_core.errors import OOMError, RuntimeSystemError, RuntimeUserError
 
 __all__ = [
     "ContainerFailedError",
@@ -59,8 +59,11 @@ class DockerMissingError(EngineUnavailableError, ImportError):
     """The Python package ``docker``, through which engines are spoken to, cannot be imported."""
 
 
-class PathInTemplateError(InvalidValueError, AssertionError):
+class PathInTemplateError(RuntimeUserError, ValueError, AssertionError):
     """A template would put the path of a file of this machine into a container's command."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("PathInTemplateError", message)
 
 
 class ContainerLostError(RuntimeSystemError):

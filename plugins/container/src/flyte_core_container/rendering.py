@@ -18,7 +18,22 @@ from flyte_core.errors import SerializationError
 if TYPE_CHECKING:
     from flyteidl2.core.literals_pb2 import Literal
 
-__all__ = ["TemplateValues", "render", "template_inputs"]
+__all__ = ["TOKEN_NAMES", "TemplateValues", "render", "template_inputs", "unknown_tokens"]
+
+#: The tokens that are no inputs, as they are written in the documentation of Flyte.
+TOKEN_NAMES = (
+    "input",
+    "outputPrefix",
+    "inputPrefix",
+    "rawOutputDataPrefix",
+    "prevCheckpointPrefix",
+    "checkpointOutputPrefix",
+    "perRetryUniqueKey",
+    "taskTemplatePath",
+    "namespace",
+)
+
+_BRACES = re.compile(r"\{\{([^{}]*)\}\}")
 
 # Go's \s, which knows no vertical tab, whatever the flags.
 _SPACE = r"[\t\n\f\r ]*"
@@ -148,3 +163,15 @@ def template_inputs(word: str) -> tuple[str, ...]:
         ('a', 'b')
     """
     return tuple(_INPUT_VARIABLE.findall(word)) if "{{" in word else ()
+
+
+def unknown_tokens(word: str) -> tuple[str, ...]:
+    """Give what stands in double braces in a word and is no token, so that a cluster leaves it as it is.
+
+    Example:
+        >>> unknown_tokens("{{.inputs.a}} {{ inputs.a }} {{.foo}}")
+        (' inputs.a ', '.foo')
+    """
+    for pattern in (*(pattern for pattern, _ in _TOKENS), _INPUT_VARIABLE):
+        word = pattern.sub("", word)
+    return tuple(_BRACES.findall(word))

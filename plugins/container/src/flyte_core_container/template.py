@@ -22,6 +22,7 @@ from flyte_core_container.declaration import (
     folder,
     words,
 )
+from flyte_core_container.misspelt import warn_of_misspelt
 
 if TYPE_CHECKING:
     from flyteidl2.core import tasks_pb2
@@ -68,7 +69,7 @@ class ContainerTask(TaskTemplate):
 
     Raises:
         InvalidValueError: (a ValueError) for words that are no texts, names that cannot be files, templates of inputs
-            that are not declared, folders that are not absolute, and unknown formats.
+            that are not declared or have no form as a word, folders that are not absolute, and unknown formats.
         InvalidTypeError: (a TypeError) for values of a wrong type.
 
     Example:
@@ -149,8 +150,10 @@ class ContainerTask(TaskTemplate):
         inputs = self.interface.inputs
         check_names(owner, "inputs", inputs, RESERVED_INPUTS)
         check_names(owner, "outputs", self.interface.outputs, RESERVED_OUTPUTS)
-        check_templates(owner, "command", self.command, inputs)
-        check_templates(owner, "arguments", self.arguments, inputs)
+        types = {key: python_type for key, (python_type, _) in inputs.items()}
+        for field, texts in (("command", self.command), ("arguments", self.arguments)):
+            check_templates(owner, field, texts, types, self.input_data_dir)
+            warn_of_misspelt(owner, field, texts, types, self.output_data_dir)
 
     async def execute(self, *args: Any, **kwargs: Any) -> Any:
         """Run the container on the local Docker engine and give its outputs, one for each that is declared.

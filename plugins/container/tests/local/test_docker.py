@@ -428,6 +428,9 @@ def test_a_file_of_this_machine_does_not_stand_in_the_command(image: str, tmp_pa
     task = shell(image, "cat {{.inputs.f}}", inputs={"f": File})
     with pytest.raises(PathInTemplateError, match="/var/inputs/f"):
         run(task, f=File(path=str(tmp_path / "f")))
+    with pytest.raises(PathInTemplateError) as failed:
+        flyte_core.run(task, f=File(path=str(tmp_path / "f")))
+    assert str(failed.value).count("task 'boxed'") == 1
 
 
 def test_other_tokens_mean_the_containers_own_folders(image: str) -> None:

@@ -274,9 +274,7 @@ def _refuse_local_path(task: ContainerTask, word: str, name: str, literal: Liter
             _refuse_local_path(task, word, name, item)
     elif literal.scalar.HasField("blob") and "://" not in literal.scalar.blob.uri.removeprefix("file://"):
         raise PathInTemplateError(
-            f"task {task.name!r}",
-            "command",
-            word,
-            f"files and folders by their path in the container: {task.input_data_dir / name} instead of a template, "
-            f"which would put in {literal.scalar.blob.uri!r}, a path of this machine",
+            f"task {task.name!r}: {word!r} in its command would put in {literal.scalar.blob.uri!r}, a path of this "
+            f"machine, which is refused; files and folders go by their path in the container: "
+            f"{task.input_data_dir / name}"
         )
