@@ -276,6 +276,37 @@ def test_no_engine_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPa
     gc.collect()
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("garbage", r"such as unix:///var/run/docker\.sock, tcp://HOST:2375"),
+        ("tcp://127.0.0.1:abc", "DOCKER_HOST has to be"),
+        ("foo://x", "DOCKER_HOST has to be"),
+        ("tcp://127.0.0.1:1", "start Docker"),
+    ],
+)
+def test_an_address_without_an_engine_is_told_what_helps(
+    monkeypatch: pytest.MonkeyPatch, address: str, said: str
+) -> None:
+    pytest.importorskip("docker")
+    monkeypatch.setenv("DOCKER_HOST", address)
+    with pytest.raises(EngineUnavailableError, match=said):
+        run(ContainerTask(name="none", image="busybox:1", command=["true"]))
+    gc.collect()
+
+
+def test_ssh_without_its_package_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    docker = pytest.importorskip("docker")
+
+    def refuse(**given: object) -> None:
+        raise docker.errors.DockerException("Install paramiko package to enable ssh:// support")
+
+    monkeypatch.setattr(docker, "from_env", refuse)
+    monkeypatch.setenv("DOCKER_HOST", "ssh://me@elsewhere")
+    with pytest.raises(EngineUnavailableError, match=r"pip install 'docker\[ssh\]'"):
+        run(ContainerTask(name="none", image="busybox:1", command=["true"]))
+
+
 @pytest.mark.parametrize("timeout", [1, dt.timedelta(seconds=0.5)])
 def test_a_timeout_stops_the_container_and_shows_its_log(docker_api: Any, image: str, timeout: Any) -> None:
     task = shell(image, "echo begun; exec sleep 60", name="slow", timeout=timeout, stop_grace=0)
@@ -286,11 +317,14 @@ def test_a_timeout_stops_the_container_and_shows_its_log(docker_api: Any, image:
     assert containers_of(docker_api, "slow") == []
 
 
-def test_a_container_that_ignores_sigterm_is_killed_after_its_grace(docker_api: Any, image: str) -> None:
-    task = shell(image, "trap '' TERM; echo begun; while :; do sleep 1; done", name="deaf", timeout=1, stop_grace=1)
+def test_a_container_that_ignores_sigterm_is_killed_after_its_grace(
+    docker_api: Any, image: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = shell(image, "trap '' TERM; echo begun; while :; do sleep 1; done", name="deaf", timeout=1, stop_grace=2)
     with pytest.raises(TaskTimeoutError):
         run(task)
     assert containers_of(docker_api, "deaf") == []
+    assert "does not end on SIGTERM" in caplog.text
 
 
 def test_a_container_may_use_its_grace_to_end_well(image: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -345,6 +379,15 @@ def test_cancelling_at_any_moment_leaves_nothing(docker_api: Any, image: str, mo
 
     asyncio.run(main())
     assert containers_of(docker_api, name) == []
+
+
+def test_a_misspelt_output_is_named_as_the_container_knows_it(engine: Any, image: str) -> None:
+    with pytest.raises(MissingOutputError) as failed:
+        run(shell(image, "cd /var/outputs; echo 1 > totl; echo 2 > other", outputs={"total": int}))
+    assert (
+        "reading the outputs failed: variable [total], file /var/outputs/total: file not found at path, nor with an "
+        "extension (did you mean totl?); /var/outputs holds other, totl; the container printed nothing"
+    ) in str(failed.value)
 
 
 def test_a_missing_output_is_an_error_with_the_log(image: str) -> None:

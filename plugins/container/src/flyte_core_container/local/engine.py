@@ -136,8 +136,35 @@ def _connected(key: tuple[object, ...]) -> Engine:
         api = docker.from_env(timeout=_ANSWER_TIMEOUT, version=os.environ.get("DOCKER_API_VERSION") or "auto").api
     except Exception as e:  # docker, requests and urllib3 each raise their own
         raise EngineUnavailableError(
-            f"no container engine answers at {host or 'its default socket'}: {e}; start Docker (systemctl start "
-            f"docker), or set DOCKER_HOST, for Podman to unix://$XDG_RUNTIME_DIR/podman/podman.sock after "
-            f"systemctl --user start podman.socket"
+            f"no container engine answers at {host or 'its default socket'}: {e}; {_advice(host, e)}"
         ) from e
     return Engine(api)
+
+
+def _advice(host: str, error: Exception) -> str:
+    """Say what helps when there is no connection to the engine at an address."""
+    import docker.errors
+
+    if "paramiko" in str(error):
+        return "connections through SSH need another package: pip install 'docker[ssh]'"
+    if isinstance(error, docker.errors.TLSParameterError):
+        return "see DOCKER_TLS_VERIFY, and the certificates in the folder that DOCKER_CERT_PATH names"
+    # What requests raises is an OSError too; without one nothing was tried: the address could not be read.
+    if not any(isinstance(cause, OSError) for cause in _causes(error)):
+        return (
+            "DOCKER_HOST has to be an address such as unix:///var/run/docker.sock, tcp://HOST:2375 or ssh://USER@HOST"
+        )
+    if host.startswith("ssh://"):
+        return f"see whether you can log in there and Docker runs: ssh {host.removeprefix('ssh://')} docker version"
+    if any(isinstance(cause, PermissionError) for cause in _causes(error)):
+        return "have your user added to the group of the socket, for Docker: sudo usermod -aG docker $USER"
+    return (
+        "start Docker (systemctl start docker), or set DOCKER_HOST, for Podman to "
+        "unix://$XDG_RUNTIME_DIR/podman/podman.sock after systemctl --user start podman.socket"
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -92,7 +92,7 @@ def timeout_failure(spec: ContainerSpec, limit: float, lines: Sequence[str]) -> 
 
 
 def output_failure(
-    spec: ContainerSpec, error: Exception, lines: Sequence[str], *, missing: bool = False
+    spec: ContainerSpec, error: Exception | str, lines: Sequence[str], *, missing: bool = False
 ) -> OutputError:
     """Give the error of a container that ended well and left outputs that cannot be read, or not all of them."""
     return (MissingOutputError if missing else OutputError)(

@@ -23,7 +23,7 @@ from flyte_core_container.local.failures import failure, output_failure, reporte
 from flyte_core_container.local.files import Staging, open_to_all, staging_root
 from flyte_core_container.local.limits import host_limits
 from flyte_core_container.local.logs import LogFollower, last_lines
-from flyte_core_container.local.outputs import missing_outputs, read_values, reported_error
+from flyte_core_container.local.outputs import missing_outputs, read_values, reported_error, told_as_inside
 from flyte_core_container.local.owner import ownership
 from flyte_core_container.local.threads import in_thread, to_its_end
 from flyte_core_container.rendering import TemplateValues, render, template_inputs
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from flyte_core_container.template import ContainerTask
 
 __all__ = ["execute"]
+
+#: Seconds after which whoever waits for a container's end is told why.
+_SLOW_STOP = 1.0
 
 
 async def execute(task: ContainerTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -154,7 +157,19 @@ class _Run:
         def hurry() -> None:
             asyncio.ensure_future(in_thread(container.kill))  # noqa: RUF006 - its end is that of stop()
 
-        await to_its_end(container.stop(self.task.stop_grace), hurry)
+        def tell() -> None:
+            logger.warning(
+                "task %r: its container does not end on SIGTERM; SIGKILL follows after %g s, or at once when the run "
+                "is cancelled again",
+                self.task.name,
+                self.task.stop_grace,
+            )
+
+        slow = asyncio.get_running_loop().call_later(_SLOW_STOP, tell)
+        try:
+            await to_its_end(container.stop(self.task.stop_grace), hurry)
+        finally:
+            slow.cancel()
         if self._follower is not None:
             await self._follower.drain()
 
@@ -174,8 +189,9 @@ class _Run:
                     interface_codec(interface), self.staging.outputs, interface.outputs, _raw_prefix()
                 )
         except (FlyteCoreError, OSError, ValueError) as e:
-            missing = bool(missing_outputs(self.staging.outputs, interface.outputs))
-            raise output_failure(self.spec, e, lines, missing=missing) from e
+            folder, names = self.staging.outputs, list(interface.outputs)
+            told = told_as_inside(e, folder, self.task.output_data_dir, names)
+            raise output_failure(self.spec, told, lines, missing=bool(missing_outputs(folder, names))) from e
         raise reported_failure(self.spec, report, lines)
 
     def _show(self, line: str) -> None:
@@ -261,7 +277,9 @@ def _command(task: ContainerTask, inputs: Mapping[str, Literal]) -> list[str]:
         output_prefix=folder_out,
         raw_output_prefix=raw if "://" in raw else folder_out,
         retry_key=f"{action.run_name}-{action.name}" if action is not None else uuid.uuid4().hex,
-        namespace=f"{action.project}-{action.domain}" if action is not None else "",
+        namespace=f"{action.project}-{action.domain}"
+        if action is not None and action.project and action.domain
+        else "",
         inputs=inputs,
     )
     return render(words, values)
