@@ -107,11 +107,12 @@ async def attempt(task: TaskTemplate, hooks: TaskHooks, kwargs: dict[str, Any]) 
     Raises:
         TaskTimeoutError: when it takes longer than its timeout.
     """
+    # First, since a wrong timeout raises here, and a coroutine that was made by then would never be awaited.
+    limit = time_limit(task)
     if task.runs_pre_and_post:
         work = hooks.execute(task, (), kwargs)
     else:
         work = _with_pre_and_post(task, hooks, lambda: hooks.execute(task, (), kwargs), (), kwargs)
-    limit = time_limit(task)
     if limit is None:
         return await _contained(work)
     inner = asyncio.ensure_future(_contained(work))
