@@ -23,6 +23,7 @@ __all__ = [
     "IMAGE_AS_USER",
     "REQUIRED",
     "Daemon",
+    "containers_of",
     "daemon",
     "image_of_the_docs",
     "machine_engine",
@@ -113,6 +114,18 @@ def image_of_the_docs() -> None:
     if not api.images(name=IMAGE_OF_THE_DOCS, quiet=True):
         repository, _, tag = IMAGE_OF_THE_DOCS.partition(":")
         api.tag(IMAGE, repository, tag)
+
+
+def containers_of(api: Any, task: str, *, owner: int | None = None) -> list[Any]:
+    """Give the containers of a task that one process started: tests beside this one may run a task of that name.
+
+    Args:
+        api: the engine's.
+        task: the task's name.
+        owner: the process' id; this one by default.
+    """
+    labels = [f"flyte-core.task={task}", f"flyte-core.owner.pid={os.getpid() if owner is None else owner}"]
+    return api.containers(all=True, filters={"label": labels})
 
 
 class Daemon:

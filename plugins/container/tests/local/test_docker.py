@@ -28,6 +28,7 @@ from flyte_core_container.local.files import staging_root
 import flyte_core
 from flyte_core.errors import ImagePullBackOffError, TaskTimeoutError
 from flyte_core.io import Dir, File
+from tests.support.engines import containers_of
 
 
 def shell(image: str, script: str, **given: Any) -> ContainerTask:
@@ -36,10 +37,6 @@ def shell(image: str, script: str, **given: Any) -> ContainerTask:
 
 def run(task: ContainerTask, **inputs: Any) -> Any:
     return asyncio.run(task.execute(**inputs))
-
-
-def containers_of(api: Any, task: str) -> list[Any]:
-    return api.containers(all=True, filters={"label": [f"flyte-core.task={task}"]})
 
 
 @pytest.fixture(params=["bound", "copied"])

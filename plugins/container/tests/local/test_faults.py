@@ -28,7 +28,7 @@ from flyte_core_container.local import Engine, container, use_engine
 from flyte_core_container.local.files import staging_root
 
 from flyte_core.errors import FlyteCoreError
-from tests.support.engines import IMAGE, daemon, skip_or_fail
+from tests.support.engines import IMAGE, containers_of, daemon, skip_or_fail
 
 # The package docker leaves sockets that it could not connect to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -43,10 +43,6 @@ def _collect() -> Iterator[None]:
 
 def shell(script: str, **given: Any) -> ContainerTask:
     return ContainerTask(**{"name": "boxed", "image": IMAGE, "command": ["sh", "-c", script], **given})
-
-
-def containers_of(api: Any, task: str) -> list[Any]:
-    return api.containers(all=True, filters={"label": [f"flyte-core.task={task}"]})
 
 
 async def until(true: Callable[[], bool], seconds: float = 60) -> None:
@@ -157,36 +153,36 @@ def runner(name: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
-def running(api: Any, name: str) -> Callable[[], bool]:
-    return lambda: any(found["State"] == "running" for found in containers_of(api, name))
+def running(api: Any, name: str, owner: int) -> Callable[[], bool]:
+    return lambda: any(found["State"] == "running" for found in containers_of(api, name, owner=owner))
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next(docker_api: Any, image: str, tmp_path: Path) -> None:
     with runner("orphan", tmp_path) as process:
-        until_now(running(docker_api, "orphan"))
+        until_now(running(docker_api, "orphan", process.pid))
         asyncio.run(shell("true", name="beside").execute())
         with use_engine(Engine(docker_api)):
             asyncio.run(shell("true", name="beside").execute())
-        assert len(containers_of(docker_api, "orphan")) == 1, "its owner lives"
+        assert len(containers_of(docker_api, "orphan", owner=process.pid)) == 1, "its owner lives"
         process.kill()
         process.wait()
-        assert len(containers_of(docker_api, "orphan")) == 1
+        assert len(containers_of(docker_api, "orphan", owner=process.pid)) == 1
         assert len(list(staging_root().iterdir())) == 1
         with use_engine(Engine(docker_api)):
             asyncio.run(shell("true", name="next").execute())
-    assert containers_of(docker_api, "orphan") == []
+    assert containers_of(docker_api, "orphan", owner=process.pid) == []
     assert list(staging_root().iterdir()) == []
 
 
 def test_ctrl_c_stops_and_removes_the_container(docker_api: Any, image: str, tmp_path: Path) -> None:
     with runner("interrupted", tmp_path) as process:
-        until_now(running(docker_api, "interrupted"))
+        until_now(running(docker_api, "interrupted", process.pid))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
         assert process.returncode != 0
         assert b"KeyboardInterrupt" in err
         assert b"begun" in out
-    assert containers_of(docker_api, "interrupted") == []
+    assert containers_of(docker_api, "interrupted", owner=process.pid) == []
     assert list(staging_root().iterdir()) == []
 
 
