@@ -69,6 +69,13 @@ def _refuse_hash_of_folder(recursive: bool, hash_method: HashMethod | None) -> N
         raise InvalidTypeError("transfer", "hash_method", hash_method, "None where recursive=True")
 
 
+def _copy(stop: Stop, source: Path, target: Path, recursive: bool, hash_method: HashMethod | None) -> None:
+    if recursive:
+        copy_folder(stop, source, target)
+    else:
+        copy_single(stop, source, target, hash_method)
+
+
 async def get(
     from_path: str | os.PathLike[str],
     to_path: str | os.PathLike[str] | None = None,
@@ -109,10 +116,7 @@ async def get(
     _refuse_hash_of_folder(recursive, hash_method)
     target = _get_target(from_path, to_path, recursive)
     if not is_remote(from_path):
-        if recursive:
-            await in_thread(copy_folder, local_path(from_path), target)
-        else:
-            await in_thread(copy_single, local_path(from_path), target, hash_method)
+        await in_thread(_copy, local_path(from_path), target, recursive, hash_method)
         return str(target)
     url = os.fspath(from_path)
     transfer = transfer_for(url, chunk_size=chunk_size, max_concurrency=max_concurrency)
@@ -153,10 +157,7 @@ def get_sync(
         )
     _refuse_hash_of_folder(recursive, hash_method)
     target = _get_target(from_path, to_path, recursive)
-    if recursive:
-        copy_folder(Stop(), local_path(from_path), target)
-    else:
-        copy_single(Stop(), local_path(from_path), target, hash_method)
+    _copy(Stop(), local_path(from_path), target, recursive, hash_method)
     return str(target)
 
 
@@ -201,10 +202,7 @@ async def put(
     source = local_path(from_path)
     target = _put_target(source, to_path, recursive)
     if not is_remote(target):
-        if recursive:
-            await in_thread(copy_folder, source, local_path(target))
-        else:
-            await in_thread(copy_single, source, local_path(target), hash_method)
+        await in_thread(_copy, source, local_path(target), recursive, hash_method)
         return target
     transfer = transfer_for(target, chunk_size=chunk_size, max_concurrency=max_concurrency)
     if recursive:
@@ -245,10 +243,7 @@ def put_sync(
                 max_concurrency=max_concurrency,
             )
         )
-    if recursive:
-        copy_folder(Stop(), source, local_path(target))
-    else:
-        copy_single(Stop(), source, local_path(target), hash_method)
+    _copy(Stop(), source, local_path(target), recursive, hash_method)
     return target
 
 
