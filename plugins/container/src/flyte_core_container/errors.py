@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flyte_core.errors import OOMError, RuntimeSystemError, RuntimeUserError
+from flyte_core.errors import OOMError, RuntimeSystemError, RuntimeUserError, SerializationError
 
 __all__ = [
     "ContainerFailedError",
@@ -13,6 +13,7 @@ __all__ = [
     "MissingOutputError",
     "OutputError",
     "PathInTemplateError",
+    "TemplateValueError",
 ]
 
 
@@ -64,6 +65,13 @@ class PathInTemplateError(RuntimeUserError, ValueError, AssertionError):
 
     def __init__(self, message: str) -> None:
         super().__init__("PathInTemplateError", message)
+
+
+class TemplateValueError(RuntimeUserError, SerializationError):
+    """A template stands for nothing that could be a word of a command."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("SerializationError", message)
 
 
 class ContainerLostError(RuntimeSystemError):

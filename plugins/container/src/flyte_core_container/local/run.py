@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyte_core import ctx, logger
-from flyte_core.errors import FlyteCoreError
+from flyte_core.errors import FlyteCoreError, SerializationError
 from flyte_core.runtime.actions import TIME_IS_UP, time_limit
 from flyte_core.types.convert import interface_codec
 from flyte_core_container.copilot.names import ERROR_FILE
-from flyte_core_container.errors import OutputError, PathInTemplateError
+from flyte_core_container.errors import OutputError, PathInTemplateError, TemplateValueError
 from flyte_core_container.local.container import Container, ContainerSpec, Ending, Mount
 from flyte_core_container.local.engine import connect
 from flyte_core_container.local.failures import failure, output_failure, reported_failure, timeout_failure
@@ -51,8 +51,8 @@ async def execute(task: ContainerTask, args: tuple[Any, ...], kwargs: Mapping[st
         The outputs in their order.
     """
     started = asyncio.get_running_loop().time()
-    codec = interface_codec(task.native_interface)
-    message = await codec.aencode_inputs(args, kwargs)
+    codec = interface_codec(task.native_interface, task.name)
+    message = await codec.aencode_inputs((), codec.bind(args, kwargs, f"task {task.name!r}"))
     inputs = {named.name: named.value for named in message.literals}
     command = _command(task, inputs)
     run = _Run(task, command, started)
@@ -185,9 +185,8 @@ class _Run:
             if report is None and not interface.outputs:
                 return ()
             if report is None:
-                return await read_values(
-                    interface_codec(interface), self.staging.outputs, interface.outputs, _raw_prefix()
-                )
+                codec = interface_codec(interface, self.task.name)
+                return await read_values(codec, self.staging.outputs, interface.outputs, _raw_prefix())
         except (FlyteCoreError, OSError, ValueError) as e:
             folder, names = self.staging.outputs, list(interface.outputs)
             told = told_as_inside(e, folder, self.task.output_data_dir, names)
@@ -282,7 +281,10 @@ def _command(task: ContainerTask, inputs: Mapping[str, Literal]) -> list[str]:
         else "",
         inputs=inputs,
     )
-    return render(words, values)
+    try:
+        return render(words, values)
+    except SerializationError as e:
+        raise TemplateValueError(f"task {task.name!r}: {e}") from e
 
 
 def _refuse_local_path(task: ContainerTask, word: str, name: str, literal: Literal) -> None:
