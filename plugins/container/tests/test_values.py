@@ -6,7 +6,8 @@ import math
 
 import msgpack
 import pytest
-from flyte_core_container.values import go_float, go_text, literal_text
+from flyte_core_container.copilot.gotext import general_float_text
+from flyte_core_container.values import go_text, literal_text
 from flyteidl2.core.literals_pb2 import (
     Binary,
     Blob,
@@ -61,12 +62,12 @@ def several(*items: Literal) -> Literal:
     ],
 )
 def test_a_float_is_printed_as_go_prints_it(value: float, text: str) -> None:
-    assert go_float(value) == text
+    assert general_float_text(value) == text
 
 
 @given(st.floats(allow_nan=False))
 def test_a_printed_float_gives_the_float_back(value: float) -> None:
-    assert float(go_float(value)) == value
+    assert float(general_float_text(value)) == value
 
 
 def test_what_messagepack_holds_is_printed_as_go_prints_it() -> None:
@@ -109,6 +110,7 @@ def test_a_literal_has_the_clusters_form(literal: Literal, text: str) -> None:
         Literal(scalar=Scalar(union=Union())),
         Literal(scalar=Scalar(generic=Struct())),
         Literal(scalar=Scalar(primitive=Primitive())),
+        primitive(datetime=Timestamp(seconds=-(10**12))),
         Literal(scalar=Scalar(binary=Binary(tag="other", value=b"x"))),
         Literal(scalar=Scalar(binary=Binary(tag="msgpack", value=b"\xc1"))),
         several(Literal(map=LiteralMap())),

@@ -6,23 +6,20 @@ MessagePack holds, RFC 3339 for datetimes, the text form of protobuf for duratio
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flyte_core.errors import SerializationError
+from flyte_core_container.copilot.gotext import general_float_text, rfc3339
 
 if TYPE_CHECKING:
     from flyteidl2.core.literals_pb2 import Binary, Literal, Primitive, Scalar
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
 
-__all__ = ["go_float", "go_text", "literal_text"]
+__all__ = ["go_text", "literal_text"]
 
 _MSGPACK = "msgpack"
-
-#: Go's ``%v`` writes an exponent from here on, and below ten to the power of the other.
-_LARGE_EXPONENT, _SMALL_EXPONENT = 6, -4
 
 
 def literal_text(literal: Literal) -> str:
@@ -68,7 +65,7 @@ def _primitive_text(primitive: Primitive) -> str:
     if kind == "integer":
         return str(primitive.integer)
     if kind == "float_value":
-        return go_float(primitive.float_value)
+        return general_float_text(primitive.float_value)
     if kind == "string_value":
         return str(primitive.string_value)
     if kind == "datetime":
@@ -79,12 +76,10 @@ def _primitive_text(primitive: Primitive) -> str:
 
 
 def _datetime_text(value: Timestamp) -> str:
-    import datetime as dt
-
-    # Only nanoseconds are beyond Python's own type, so they are written by hand.
-    moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=value.seconds)
-    fraction = f".{value.nanos:09d}".rstrip("0") if value.nanos else ""
-    return f"{moment.isoformat()}{fraction}Z"
+    text = rfc3339(value.seconds, value.nanos)
+    if text is None:
+        raise SerializationError(f"the time {value.seconds} s from 1970 is not within the years 1 to 9999; {_INSTEAD}")
+    return text
 
 
 def _duration_text(value: Duration) -> str:
@@ -116,46 +111,10 @@ def go_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return go_float(value)
+        return general_float_text(value)
     if isinstance(value, Mapping):
         entries = sorted((go_text(key), go_text(item)) for key, item in value.items())
         return f"map[{' '.join(f'{key}:{item}' for key, item in entries)}]"
     if isinstance(value, (list, tuple, bytes, bytearray)):
         return f"[{' '.join(go_text(item) for item in value)}]"
     return str(value)
-
-
-def go_float(value: float) -> str:
-    """Give what Go's ``%v`` prints for a float: the shortest digits that give it back.
-
-    Example:
-        >>> go_float(1.0), go_float(1e21), go_float(0.00001), go_float(1234567.0)
-        ('1', '1e+21', '1e-05', '1.234567e+06')
-    """
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    # Python's repr has the same shortest digits; only where the exponent begins is another question.
-    sign, digits, exponent = _decimal(value)
-    if not _SMALL_EXPONENT <= exponent < _LARGE_EXPONENT:
-        tail = f".{digits[1:]}" if len(digits) > 1 else ""
-        return f"{sign}{digits[0]}{tail}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
-    if exponent < 0:
-        return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
-    whole = digits[: exponent + 1].ljust(exponent + 1, "0")
-    fraction = digits[exponent + 1 :]
-    return f"{sign}{whole}{'.' + fraction if fraction else ''}"
-
-
-def _decimal(value: float) -> tuple[str, str, int]:
-    """Give sign, significant digits, and the exponent of the first of them."""
-    if value == 0:
-        return ("-" if math.copysign(1, value) < 0 else ""), "0", 0
-    mantissa, _, exponent = f"{abs(value)!r}".partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    fraction = "" if fraction == "0" else fraction
-    raw = whole + fraction
-    digits = raw.lstrip("0")
-    first = len(whole) - 1 - (len(raw) - len(digits)) + int(exponent or 0)
-    return ("-" if value < 0 else ""), digits.rstrip("0") or "0", first

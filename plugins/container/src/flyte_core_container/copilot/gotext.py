@@ -73,12 +73,15 @@ def json_float_text(value: float) -> str:
 
 
 def general_float_text(value: float) -> str:
-    """Give a finite float as Go's ``strconv.FormatFloat(value, 'g', -1, 64)`` has it, which is what YAML gets.
+    """Give a float as Go's ``strconv.FormatFloat(value, 'g', -1, 64)`` has it, and ``%v`` and YAML with it.
 
     Example:
         >>> general_float_text(1e-07), general_float_text(123456.5), general_float_text(1e21)
         ('1e-07', '123456.5', '1e+21')
     """
+    special = _special(value)
+    if special is not None:
+        return special
     sign, digits, point = _digits(value)
     if point - 1 < -4 or point - 1 >= 6:
         return _scientific(sign, digits, point, width=2)
