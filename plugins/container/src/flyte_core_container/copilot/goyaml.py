@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from flyte_core_container.copilot import gojson
 from flyte_core_container.copilot.errors import GrammarError
 from flyte_core_container.copilot.gotext import general_float_text, json_float_text
 from flyte_core_container.copilot.yamlplain import reads_as_string, sorted_keys
@@ -273,12 +274,8 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _atom(value: float | None) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
+    if not isinstance(value, float):
+        return gojson.dumps(value)  # none, truth values and whole numbers, which YAML has of JSON
     if value - value != 0:
         raise GrammarError(f"YAML metadata has no form for the number {value}")
     # The Go loader turns JSON into YAML, and JSON has the whole numbers among floats as integers.
