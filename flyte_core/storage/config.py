@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import attrs
 
 from flyte_core.errors import ConfigError, InvalidTypeError, InvalidValueError
-from flyte_core.storage.engine import PART_SIZE, Transfer
+from flyte_core.storage.engine import LONGEST_BACKOFF, PART_SIZE, Transfer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["ABFS", "GCS", "S3", "Storage", "current_storage", "use_storage"]
 
 _SMALLEST_PART = 5 * 2**20  # S3's limit for all parts but the last
-_LONGEST_BACKOFF = dt.timedelta(seconds=16)
 _RETRY_TIMEOUT = dt.timedelta(minutes=3)
 _TRUE = ("1", "true", "t", "yes", "on")
 _FALSE = ("0", "false", "f", "no", "off", "")
@@ -280,7 +279,7 @@ class S3(Storage):
         config: dict[str, Any] = {key: kwargs.pop(key, value) for key, value in keys.items() if key in kwargs or value}
         if anonymous or self.anonymous:
             config["skip_signature"] = True
-        backoff = {"base": 2, "init_backoff": kwargs.pop("backoff", self.backoff), "max_backoff": _LONGEST_BACKOFF}
+        backoff = {"base": 2, "init_backoff": kwargs.pop("backoff", self.backoff), "max_backoff": LONGEST_BACKOFF}
         retry: dict[str, Any] = {"max_retries": kwargs.pop("retries", self.retries), "backoff": backoff}
         retry["retry_timeout"] = _RETRY_TIMEOUT
         if config:

@@ -9,10 +9,14 @@ from typing import BinaryIO, Protocol
 
 import attrs
 
-__all__ = ["Engine", "ObjectInfo", "ReadHandle", "Transfer", "WriteHandle"]
+__all__ = ["DIGEST", "LONGEST_BACKOFF", "PART_SIZE", "Engine", "ObjectInfo", "ReadHandle", "Transfer", "WriteHandle"]
 
+DIGEST = "flyte-core-sha256"
+"""The attribute under which an object carries the SHA-256 of its content, in hexadecimal digits."""
 PART_SIZE = 16 * 2**20
 """Bytes of one part of a parallel transfer; with the parts in flight it bounds the memory."""
+LONGEST_BACKOFF = dt.timedelta(seconds=16)
+"""The longest wait before a repetition, unless the server asks for a longer one."""
 
 
 @attrs.frozen(kw_only=True)

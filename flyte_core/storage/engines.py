@@ -10,14 +10,12 @@ import attrs
 
 from flyte_core.errors import InvalidValueError, UnsafePathError, UnsupportedStorageError, near_misses
 from flyte_core.storage.engine import Transfer
-from flyte_core.storage.paths import is_remote, scheme_of
+from flyte_core.storage.paths import OBJECT_STORES, WEB, is_remote, scheme_of
 
 if TYPE_CHECKING:
     from flyte_core.storage.engine import Engine
 
 __all__ = ["engine_for", "keeps_digest", "require_name", "require_scheme", "transfer_for"]
-
-_OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 
 
 def engine_for(url: str | os.PathLike[str]) -> Engine:
@@ -42,7 +40,7 @@ def engine_for(url: str | os.PathLike[str]) -> Engine:
 
         return LocalEngine()
     scheme = scheme_of(url)
-    if scheme in _OBJECT_STORES:
+    if scheme in OBJECT_STORES:
         from flyte_core.storage.object_store import ObjectStoreEngine
 
         return ObjectStoreEngine()
@@ -69,7 +67,7 @@ def require_scheme(url: str | os.PathLike[str]) -> None:
         ...     print(error.reason)
         no file system is known for the scheme 's4'; is it s3://?
     """
-    if is_remote(url) and scheme_of(url) not in _OBJECT_STORES:
+    if is_remote(url) and scheme_of(url) not in OBJECT_STORES:
         _require_known(os.fspath(url), scheme_of(url))
 
 
@@ -86,7 +84,7 @@ def _require_known(url: str, scheme: str) -> None:
 
 def _like(scheme: str) -> list[str]:
     """Give the schemes that one looks like; of the short ones also those that differ in one letter."""
-    known = sorted(_OBJECT_STORES | {"http", "https", "memory", "file"})
+    known = sorted(OBJECT_STORES | WEB | {"memory", "file"})
     short = [name for name in known if len(name) == len(scheme) < 4]
     differing = [name for name in short if sum(a != b for a, b in zip(name, scheme, strict=True)) == 1]
     return near_misses(scheme, known) or differing
@@ -112,7 +110,7 @@ def require_name(url: str | os.PathLike[str], source: str | os.PathLike[str], op
     Raises:
         UnsafePathError: it does not.
     """
-    if scheme_of(url) not in _OBJECT_STORES:
+    if scheme_of(url) not in OBJECT_STORES:
         return
     from flyte_core.storage.paths import object_name_fault, printable
 
@@ -129,7 +127,7 @@ def keeps_digest(url: str | os.PathLike[str]) -> bool:
         url: any path or URL.
     """
     scheme = scheme_of(url)
-    if scheme not in _OBJECT_STORES:
+    if scheme not in OBJECT_STORES:
         return False
     from flyte_core.storage.config import current_storage
 

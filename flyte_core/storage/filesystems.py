@@ -9,15 +9,13 @@ from flyte_core.errors import UnsupportedStorageError
 from flyte_core.storage.config import current_storage
 from flyte_core.storage.credentials import options_of
 from flyte_core.storage.native import obstore
-from flyte_core.storage.paths import scheme_of
+from flyte_core.storage.paths import OBJECT_STORES, WEB, scheme_of
 from flyte_core.storage.web import client_options
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 __all__ = ["get_configured_fsspec_kwargs", "get_underlying_filesystem"]
-
-_OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
 
 # One class for each protocol and process: a forked child has obstore anew.
 _classes: dict[tuple[int, str], type[AbstractFileSystem]] = {}
@@ -43,9 +41,9 @@ def get_configured_fsspec_kwargs(protocol: str | None = None, anonymous: bool = 
         >>> get_configured_fsspec_kwargs("memory")
         {}
     """
-    if protocol in ("http", "https"):
+    if protocol in WEB:
         return {"client_kwargs": client_options(current_storage(protocol).read_timeout)}
-    if protocol not in _OBJECT_STORES:
+    if protocol not in OBJECT_STORES:
         return {}
     _register(protocol)
     config = current_storage(protocol)
@@ -87,7 +85,7 @@ def get_underlying_filesystem(
         protocol = scheme_of(path) if path is not None else "file"
     options = {**get_configured_fsspec_kwargs(protocol, anonymous), **kwargs}
     try:
-        if protocol in _OBJECT_STORES:
+        if protocol in OBJECT_STORES:
             return _class_of(protocol)(**options)
         return fsspec.filesystem(protocol, **options)
     except ImportError as error:

@@ -16,7 +16,6 @@ from flyte_core.storage.config import current_storage
 from flyte_core.storage.download import Draft
 from flyte_core.storage.failures import WrongContentError, failure_of
 from flyte_core.storage.fsspec_files import (
-    WEB,
     FsspecReader,
     FsspecWriter,
     file_system,
@@ -27,7 +26,7 @@ from flyte_core.storage.fsspec_files import (
     tries_of,
 )
 from flyte_core.storage.local import is_draft
-from flyte_core.storage.paths import scheme_of
+from flyte_core.storage.paths import WEB, scheme_of
 from flyte_core.storage.web import WebReader, copy_web
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from flyte_core.storage.credentials import places_of
 from flyte_core.storage.engine import ObjectInfo
 from flyte_core.storage.failures import Failure, failure_of
 from flyte_core.storage.local import draft_name
-from flyte_core.storage.paths import scheme_of
+from flyte_core.storage.paths import WEB, scheme_of
 from flyte_core.storage.retry import Tries
 from flyte_core.storage.web import client_options, web_info
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from flyte_core.storage.engine import Transfer
 
 __all__ = [
-    "WEB",
     "FsspecReader",
     "FsspecWriter",
     "file_system",
@@ -30,9 +29,6 @@ __all__ = [
     "require_same",
     "tries_of",
 ]
-
-WEB = ("http", "https")
-"""The schemes of the web."""
 
 T = TypeVar("T")
 

@@ -10,6 +10,8 @@ from flyte_core.errors import UnsafePathError, UnsupportedStorageError
 from flyte_core.models import RawDataPath
 
 __all__ = [
+    "OBJECT_STORES",
+    "WEB",
     "is_remote",
     "join",
     "last_part",
@@ -20,6 +22,11 @@ __all__ = [
     "random_path",
     "scheme_of",
 ]
+
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
+"""The schemes of object stores."""
+WEB = frozenset({"http", "https"})
+"""The schemes of the web."""
 
 # RFC 3986, section 3.1. Two characters at least, so that a drive letter is no scheme.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
@@ -126,7 +133,7 @@ def last_part(url: str | os.PathLike[str]) -> str:
         ('b.csv', 'tree', 'a.csv')
     """
     text = os.fspath(url)
-    if scheme_of(text) in ("http", "https"):
+    if scheme_of(text) in WEB:
         text = re.split(r"[?#]", text, maxsplit=1)[0]
     bare = text.rstrip("/")
     _, found, rest = bare.partition("://")
@@ -171,7 +178,7 @@ def local_name(url: str | os.PathLike[str], name: str) -> str:
         >>> local_name("https://host/tree", "b%26c.txt"), local_name("s3://bucket/tree", "b%26c.txt")
         ('b&c.txt', 'b%26c.txt')
     """
-    return _unescaped(name) if scheme_of(url) in ("http", "https") else name
+    return _unescaped(name) if scheme_of(url) in WEB else name
 
 
 def object_name_fault(name: str) -> str | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flyte_core._logging import logger
 from flyte_core.errors import StorageError, StorageTimeoutError, without_secrets
+from flyte_core.storage.engine import LONGEST_BACKOFF
 from flyte_core.storage.failures import Failure, cause_of, failure_of
 
 if TYPE_CHECKING:
@@ -23,12 +24,9 @@ if TYPE_CHECKING:
 
     from flyte_core.storage.engine import Transfer
 
-__all__ = ["LONGEST_BACKOFF", "Deadline", "Tries"]
+__all__ = ["Deadline", "Tries"]
 
 _LONGEST_ASKED = 120.0  # a server may ask for hours
-
-LONGEST_BACKOFF = dt.timedelta(seconds=16)
-"""The longest wait before a repetition, unless the server asks for a longer one."""
 
 T = TypeVar("T")
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,7 @@ import attrs
 
 from flyte_core.errors import StorageError, StorageIntegrityError
 from flyte_core.storage.copying import Source, copy_file, hash_file, open_source
+from flyte_core.storage.engine import DIGEST
 from flyte_core.storage.engines import engine_for, keeps_digest, require_name
 from flyte_core.storage.hashing import HashlibAccumulator, HashMethod, PrecomputedValue
 from flyte_core.storage.local import Draft, make_parents
@@ -22,10 +21,7 @@ from flyte_core.storage.workers import Stop, in_thread, in_thread_to_end
 if TYPE_CHECKING:
     from flyte_core.storage.engine import Engine, ObjectInfo, Transfer
 
-__all__ = ["DIGEST_ATTRIBUTE", "copy_single", "download", "get_single", "put_single", "upload"]
-
-DIGEST_ATTRIBUTE = "flyte-core-sha256"
-"""Under which an object carries the SHA-256 of its content, in hexadecimal digits."""
+__all__ = ["copy_single", "download", "get_single", "put_single", "upload"]
 
 
 def copy_single(stop: Stop, source: Path, target: Path, hash_method: HashMethod | None = None) -> None:
@@ -89,7 +85,7 @@ def _complete(stop: Stop, draft: Draft, info: ObjectInfo, hash_method: HashMetho
     size = draft.path.stat().st_size
     if info.size is not None and size != info.size:
         raise StorageIntegrityError(info.url, "download", f"{size} bytes came, {info.size} were announced")
-    expected = info.attributes.get(DIGEST_ATTRIBUTE) if keeps_digest(info.url) else None
+    expected = info.attributes.get(DIGEST) if keeps_digest(info.url) else None
     digest = HashlibAccumulator(hashlib.sha256()) if expected else None
     methods = _without_known(digest, hash_method)
     if methods:
@@ -148,17 +144,12 @@ async def upload(
     """
     digest = HashlibAccumulator(hashlib.sha256()) if keeps_digest(url) else None
     methods = _without_known(digest, hash_method)
-    async with AsyncExitStack() as stack:
-        opened = stack.enter_context(open_source(source))
+    with open_source(source) as opened:
         if methods:
-            await in_thread(_hash, source, methods)
-        attributes = {DIGEST_ATTRIBUTE: digest.result()} if digest is not None else {}
+            await in_thread(hash_file, source, methods)
+        attributes = {DIGEST: digest.result()} if digest is not None else {}
         await engine.upload(source, url, transfer, attributes)
         await _verify_stored(engine, opened, url)
-
-
-def _hash(stop: Stop, source: Path, methods: Sequence[HashMethod]) -> None:
-    hash_file(stop, source, methods)
 
 
 async def _verify_stored(engine: Engine, source: Source, url: str) -> None:

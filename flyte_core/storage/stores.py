@@ -13,10 +13,11 @@ import attrs
 from flyte_core.errors import FlyteCoreError, StoragePermissionError, UnsafePathError, UnsupportedStorageError
 from flyte_core.storage.config import Storage, current_storage
 from flyte_core.storage.credentials import certificates, has_given_credentials, options_of, places_of
+from flyte_core.storage.engine import LONGEST_BACKOFF
 from flyte_core.storage.failures import Failure, failure_of
 from flyte_core.storage.native import obstore
 from flyte_core.storage.paths import object_name_fault, printable, scheme_of
-from flyte_core.storage.retry import LONGEST_BACKOFF, Deadline, Tries
+from flyte_core.storage.retry import Deadline, Tries
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

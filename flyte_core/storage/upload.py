@@ -14,6 +14,7 @@ import attrs
 
 from flyte_core._logging import logger
 from flyte_core.errors import StorageError, StorageIntegrityError, without_secrets
+from flyte_core.storage.engine import DIGEST
 from flyte_core.storage.native import obstore
 from flyte_core.storage.retry import Deadline
 
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
     from flyte_core.storage.engine import Transfer
     from flyte_core.storage.stores import Access
 
-__all__ = ["DIGEST", "parts_of", "put_whole", "send"]
-
-DIGEST = "flyte-core-sha256"
-"""The attribute that holds the SHA-256 of an object's content, as hexadecimal digits."""
+__all__ = ["parts_of", "put_whole", "send"]
 
 _MOST_PARTS = 10_000  # S3's limit; GCS' and Azure's are not lower
 _PATIENCE = 2.0  # seconds until it is told that an upload in parts has not begun

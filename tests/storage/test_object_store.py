@@ -27,10 +27,10 @@ from flyte_core.errors import (
     UnsupportedStorageError,
 )
 from flyte_core.storage.config import use_storage
-from flyte_core.storage.engine import ObjectInfo, Transfer
+from flyte_core.storage.engine import DIGEST, ObjectInfo, Transfer
 from flyte_core.storage.object_store import ObjectStoreEngine
 from flyte_core.storage.stores import locate
-from flyte_core.storage.upload import DIGEST, parts_of
+from flyte_core.storage.upload import parts_of
 from tests.support.s3 import S3Server
 
 ENGINE = ObjectStoreEngine()
