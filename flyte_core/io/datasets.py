@@ -274,16 +274,18 @@ class DataFrameTransformerEngine(TypeTransformer[Any]):
         frame = python_val.val if isinstance(python_val, DataFrame) else python_val
         if frame is None:
             return _columns_html(python_val)
-        for base in type(frame).__mro__:
-            if base in self.Renderers:
-                return self.Renderers[base].to_html(frame)
-        load_claimed(type(frame))
-        for base in type(frame).__mro__:
-            if base in self.Renderers:
-                return self.Renderers[base].to_html(frame)
+        renderer = self._renderer(type(frame))
+        if renderer is None:
+            load_claimed(type(frame))
+            renderer = self._renderer(type(frame))
+        if renderer is not None:
+            return renderer.to_html(frame)
         from html import escape
 
         return f"<pre>{escape(str(frame))}</pre>"
+
+    def _renderer(self, frame_type: type) -> Renderable | None:
+        return next((self.Renderers[base] for base in frame_type.__mro__ if base in self.Renderers), None)
 
 
 class _DatasetCodec(AsyncCodec):
