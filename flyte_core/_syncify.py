@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-__all__ = ["SyncAsync", "run_coroutine", "syncify", "with_aio"]
+__all__ = ["SyncAsync", "iterate", "run_coroutine", "syncify", "with_aio"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -112,6 +112,54 @@ def _run_in_thread(coroutine: Coroutine[Any, Any, R]) -> R:
     if errors:
         raise errors.pop()
     return results[0]
+
+
+def iterate(opened: Callable[[], Coroutine[Any, Any, AsyncIterator[R]]]) -> Iterator[R]:
+    """Go through an asynchronous iterator, one step at a time, whether or not this thread runs an event loop.
+
+    All steps are done in one event loop, in a thread of its own: `run_coroutine` for each step would close the loop
+    after the first.
+
+    Args:
+        opened: gives the iterator; called when the first step is asked for.
+
+    Yields:
+        What the iterator gives.
+
+    Raises:
+        BaseException: what it raised.
+
+    Example:
+        >>> async def letters() -> AsyncIterator[str]:
+        ...     async def one_by_one() -> AsyncIterator[str]:
+        ...         for letter in "ab":
+        ...             yield letter
+        ...     return one_by_one()
+        >>> list(iterate(letters))
+        ['a', 'b']
+    """
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+    from contextvars import copy_context
+
+    context, loop, ended = copy_context(), asyncio.new_event_loop(), object()
+
+    async def step(items: AsyncIterator[R]) -> R | object:
+        return await anext(items, ended)
+
+    with ThreadPoolExecutor(1, "flyte_core-sync") as pool:
+
+        def wait(coroutine: Coroutine[Any, Any, Any]) -> Any:
+            return pool.submit(context.run, loop.run_until_complete, coroutine).result()
+
+        try:
+            items = wait(opened())
+            while (item := wait(step(items))) is not ended:
+                yield item
+        finally:
+            wait(loop.shutdown_asyncgens())
+            wait(loop.shutdown_default_executor())
+            loop.close()
 
 
 class SyncAsync(Generic[P, R]):

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from flyte_core._syncify import run_coroutine
+from flyte_core._syncify import iterate, run_coroutine
 from flyte_core.errors import InvalidTypeError, InvalidValueError, TypeTransformerFailedError
 from flyte_core.io.reference import Reference, text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from flyteidl2.core.literals_pb2 import StructuredDataset, StructuredDatasetMetadata
     from flyteidl2.core.types_pb2 import LiteralType
@@ -161,7 +161,7 @@ class DataFrame(Reference):
     def iter_sync(self) -> Iterator[Any]:
         """`iter`, without ``await``; the pieces are read one at a time."""
         self._wanted_type()
-        return _iterate(self.iter)
+        return iterate(self.iter)
 
     async def set_literal(self, expected: LiteralType) -> None:
         """Store the frame, if it is not stored yet, so that `literal` and `metadata` are there.
@@ -230,31 +230,3 @@ def _engine() -> DataFrameTransformerEngine:
     from flyte_core.io.datasets import DataFrameTransformerEngine
 
     return DataFrameTransformerEngine()
-
-
-def _iterate(opened: Callable[[], Coroutine[Any, Any, AsyncIterator[Any]]]) -> Iterator[Any]:
-    """Go through an asynchronous iterator in one event loop, in a thread of its own: `asyncio.run` for each step would
-    close it after the first.
-    """
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
-    from contextvars import copy_context
-
-    context, loop, ended = copy_context(), asyncio.new_event_loop(), object()
-
-    async def step(pieces: AsyncIterator[Any]) -> Any:
-        return await anext(pieces, ended)
-
-    with ThreadPoolExecutor(1, "flyte_core-sync") as pool:
-
-        def wait(coroutine: Coroutine[Any, Any, Any]) -> Any:
-            return pool.submit(context.run, loop.run_until_complete, coroutine).result()
-
-        try:
-            pieces = wait(opened())
-            while (piece := wait(step(pieces))) is not ended:
-                yield piece
-        finally:
-            wait(loop.shutdown_asyncgens())
-            wait(loop.shutdown_default_executor())
-            loop.close()
