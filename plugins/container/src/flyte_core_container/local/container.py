@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from flyte_core import logger
+from flyte_core.runtime.blocking import in_thread, to_its_end
 from flyte_core_container.errors import ContainerFailedError, ContainerLostError, EngineUnavailableError
 from flyte_core_container.local.answers import EngineGone, EngineRefusal
 from flyte_core_container.local.files import extract, pack
 from flyte_core_container.local.images import missing_image, pull
-from flyte_core_container.local.threads import in_thread, to_its_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from flyte_core import logger
+from flyte_core.runtime.blocking import in_thread
 from flyte_core_container.errors import DockerMissingError, EngineUnavailableError
 from flyte_core_container.local.answers import EngineGone, EngineRefusal
 from flyte_core_container.local.owner import reap
-from flyte_core_container.local.threads import in_thread
 
 __all__ = ["Engine", "connect", "use_engine"]
 

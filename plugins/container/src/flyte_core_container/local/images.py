@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from flyte_core import logger
 from flyte_core.errors import ImagePullBackOffError
+from flyte_core.runtime.blocking import in_thread
 from flyte_core_container.local.answers import EngineRefusal
-from flyte_core_container.local.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

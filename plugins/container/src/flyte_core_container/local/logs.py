@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from flyte_core import logger
+from flyte_core.runtime.blocking import in_thread
 from flyte_core_container.local.answers import EngineGone, EngineRefusal
-from flyte_core_container.local.threads import in_thread
 
 if TYPE_CHECKING:
     from flyte_core_container.local.engine import Engine

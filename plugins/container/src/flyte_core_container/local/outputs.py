@@ -13,16 +13,13 @@ if TYPE_CHECKING:
 
     from flyte_core.types.convert import InterfaceCodec
 
-__all__ = ["missing_outputs", "read_values", "reported_error", "told_as_inside"]
+__all__ = ["missing_outputs", "read_values", "told_as_inside"]
 
 #: Names of a folder that a message shows.
 _SHOWN = 10
 
 #: No text of a datetime is longer.
 _LONGEST = 64
-
-#: Bytes of a container's own report, as on a cluster.
-_LONGEST_REPORT = 2**20
 
 
 async def read_values(
@@ -53,24 +50,6 @@ async def read_values(
         _as_written(folder / name, item) if types[name] is dt.datetime else item
         for name, item in zip(types, values, strict=True)
     )
-
-
-def reported_error(folder: Path) -> str | None:
-    """Give the text by which a container reports its own failure to CoPilot, in the file ``_ERROR``; None without.
-
-    Raises:
-        OSError: when it cannot be read.
-        ValueError: when it is no plain file of at most a mebibyte.
-    """
-    from flyte_core_container.copilot.files import read_file
-    from flyte_core_container.copilot.names import ERROR_FILE
-
-    file = folder / ERROR_FILE
-    try:
-        data = read_file(str(file), _LONGEST_REPORT)
-    except FileNotFoundError:
-        return None
-    return data.decode("utf-8", "replace").rstrip("\r\n")
 
 
 def missing_outputs(folder: Path, names: Iterable[str]) -> list[str]:

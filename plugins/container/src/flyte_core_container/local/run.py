@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from flyte_core import ctx, logger
 from flyte_core.errors import FlyteCoreError, SerializationError
 from flyte_core.runtime.actions import TIME_IS_UP, time_limit
+from flyte_core.runtime.blocking import in_thread, to_its_end
 from flyte_core.types.convert import interface_codec
+from flyte_core_container.copilot.files import read_report
 from flyte_core_container.copilot.names import ERROR_FILE
 from flyte_core_container.errors import OutputError, PathInTemplateError, TemplateValueError
 from flyte_core_container.local.container import Container, ContainerSpec, Ending, Mount
@@ -23,9 +25,8 @@ from flyte_core_container.local.failures import failure, output_failure, reporte
 from flyte_core_container.local.files import Staging, open_to_all, staging_root
 from flyte_core_container.local.limits import host_limits
 from flyte_core_container.local.logs import LogFollower, last_lines
-from flyte_core_container.local.outputs import missing_outputs, read_values, reported_error, told_as_inside
+from flyte_core_container.local.outputs import missing_outputs, read_values, told_as_inside
 from flyte_core_container.local.owner import ownership
-from flyte_core_container.local.threads import in_thread, to_its_end
 from flyte_core_container.rendering import TemplateValues, render, template_inputs
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class _Run:
         """Give what a failed container says of its failure; that it cannot be read does not hide the failure."""
         try:
             await container.fetch_report(ERROR_FILE)
-            return reported_error(self.staging.outputs)
+            return read_report(self.staging.outputs)
         except (FlyteCoreError, OSError, ValueError) as e:
             logger.warning("task %r: the file %s of its container cannot be read: %s", self.task.name, ERROR_FILE, e)
             return None
@@ -181,7 +182,7 @@ class _Run:
     async def _outputs(self, lines: list[str]) -> tuple[Any, ...]:
         interface = self.task.native_interface
         try:
-            report = reported_error(self.staging.outputs)
+            report = read_report(self.staging.outputs)
             if report is None and not interface.outputs:
                 return ()
             if report is None:

@@ -7,7 +7,8 @@ import contextvars
 import threading
 
 import pytest
-from flyte_core_container.local.threads import in_thread, to_its_end
+
+from flyte_core.runtime.blocking import in_thread, to_its_end
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
 

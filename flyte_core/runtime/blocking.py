@@ -1,4 +1,4 @@
-"""Blocking calls in threads of their own, so that neither the event loop nor a pool waits for a container."""
+"""Blocking calls in threads of their own, so that neither the event loop nor a pool waits for another system."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ R = TypeVar("R")
 async def in_thread(func: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
     """Call a function in a new daemon thread and wait for it.
 
-    `asyncio.to_thread` has a pool of a few threads, which some dozen waiting containers would fill; and it is joined
+    `asyncio.to_thread` has a pool of a few threads, which some dozen calls that wait would fill; and it is joined
     at exit, where a call that hangs would hold the process. When the waiting is cancelled, the call goes on unheard.
 
     Args:
@@ -44,7 +44,7 @@ async def in_thread(func: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(tell, set_it, value)
 
-    threading.Thread(target=work, name=f"flyte_core-{getattr(func, '__name__', 'engine')}", daemon=True).start()
+    threading.Thread(target=work, name=f"flyte_core-{getattr(func, '__name__', 'blocking')}", daemon=True).start()
     return await future
 
 
