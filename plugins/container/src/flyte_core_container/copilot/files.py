@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from pathlib import Path
 
 from flyte_core_container.copilot.errors import GrammarError
+from flyte_core_container.copilot.names import ERROR_FILE
 
-__all__ = ["HOPELESS", "make_folder", "read_file", "write_text"]
+__all__ = ["HOPELESS", "make_folder", "read_file", "read_report", "write_text"]
 
 HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 """Errors after which the next file would fail as well."""
 
+_REPORT_LIMIT = 1 << 20
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
@@ -69,3 +72,17 @@ def read_file(path: str, limit: int) -> bytes:
         return data
     finally:
         os.close(descriptor)
+
+
+def read_report(folder: Path) -> str | None:
+    """Give the text by which a task reports its own failure in its output folder; ``None`` without a report.
+
+    Raises:
+        GrammarError: it is larger than a mebibyte, or no regular file.
+        OSError: it cannot be read.
+    """
+    try:
+        data = read_file(str(folder / ERROR_FILE), _REPORT_LIMIT)
+    except FileNotFoundError:
+        return None
+    return data.decode("utf-8", "replace").rstrip("\r\n")

@@ -11,7 +11,8 @@ import attrs
 from flyte_core.errors import FlyteCoreError, without_secrets
 from flyte_core_container.copilot.control import Control, in_thread
 from flyte_core_container.copilot.errors import CopilotError, ReportedError
-from flyte_core_container.copilot.files import read_file
+from flyte_core_container.copilot.files import read_report
+from flyte_core_container.copilot.names import ERROR_FILE
 from flyte_core_container.copilot.transfers import read_all, write_all
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ ERROR_NAME = "error.pb"
 OUTPUT_NAME = "outputs.pb"
 TIMEOUT = 3600.0
 _REPORT_TIMEOUT = 60.0
-_ERROR_LIMIT = 1 << 20
 
 
 @attrs.frozen(kw_only=True)
@@ -148,18 +148,15 @@ class Upload:
         write_all(join(self.to_output_prefix, self.output_name), data, control)
 
     def _check_reported(self) -> None:
-        from flyte_core_container.copilot.names import ERROR_FILE
-
-        path = self.from_local_dir / ERROR_FILE
         try:
-            data = read_file(str(path), _ERROR_LIMIT)
-        except FileNotFoundError:
-            return
+            report = read_report(self.from_local_dir)
         except (ValueError, OSError) as error:
+            path = self.from_local_dir / ERROR_FILE
             raise CopilotError(
                 "upload", [f"{path}, where the task reports its failure, cannot be read: {error}"]
             ) from error
-        raise ReportedError(data.decode("utf-8", "replace").rstrip("\r\n"))
+        if report is not None:
+            raise ReportedError(report)
 
 
 def _report(error: Exception, code: str, prefix: str | None, name: str) -> None:
