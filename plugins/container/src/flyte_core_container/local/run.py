@@ -17,7 +17,6 @@ from flyte_core.runtime.actions import TIME_IS_UP, time_limit
 from flyte_core.runtime.blocking import in_thread, to_its_end
 from flyte_core.types.convert import interface_codec
 from flyte_core_container.copilot.files import read_report
-from flyte_core_container.copilot.files import read_report
 from flyte_core_container.copilot.names import ERROR_FILE
 from flyte_core_container.errors import OutputError, PathInTemplateError, TemplateValueError
 from flyte_core_container.local.container import Container, ContainerSpec, Ending, Mount
