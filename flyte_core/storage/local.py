@@ -25,6 +25,7 @@ __all__ = [
     "atomic_file",
     "atomic_write",
     "draft_name",
+    "exists_already",
     "is_draft",
     "is_folder",
     "kind_of_file",
@@ -200,7 +201,7 @@ class Draft:
         if not stat.S_ISREG(mode):
             raise StorageError(str(self._named), "write", f"it is {kind_of_file(mode)}")
         if self._exclusive:
-            raise _exists_already(self._named)
+            raise exists_already(self._named)
         return stat.S_IMODE(mode)
 
     def commit(self) -> None:
@@ -339,8 +340,17 @@ def safe_join(base: str | os.PathLike[str], name: str) -> Path:
     return path
 
 
-def _exists_already(path: Path) -> StorageError:
-    error = StorageError(str(path), "create", "it exists already")
+def exists_already(path: str | os.PathLike[str]) -> StorageError:
+    """Give the error for what was to be new, and is there.
+
+    Args:
+        path: its path or URL.
+
+    Example:
+        >>> isinstance(exists_already("/data/a.csv"), OSError), exists_already("/data/a.csv").errno == errno.EEXIST
+        (True, True)
+    """
+    error = StorageError(os.fspath(path), "create", "it exists already")
     error.errno = errno.EEXIST
     return error
 
@@ -350,12 +360,12 @@ def _publish_new(draft: Path, target: Path) -> None:
     try:
         os.link(draft, target)
     except FileExistsError as error:
-        raise _exists_already(target) from error
+        raise exists_already(target) from error
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         if os.path.lexists(target):
-            raise _exists_already(target) from error
+            raise exists_already(target) from error
         draft.rename(target)
     else:
         draft.unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, AnyStr, Generic, cast
 
 import attrs
 
-from flyte_core.errors import InvalidValueError, StorageError, UnsupportedStorageError
+from flyte_core.errors import InvalidValueError, UnsupportedStorageError
 from flyte_core.storage.engines import engine_for, transfer_for
 from flyte_core.storage.file_objects import (
     BinaryReader,
@@ -22,7 +21,7 @@ from flyte_core.storage.file_objects import (
     TextWriter,
 )
 from flyte_core.storage.listing import exists_sync
-from flyte_core.storage.local import Draft, make_parents
+from flyte_core.storage.local import Draft, exists_already, make_parents
 from flyte_core.storage.local_engine import open_local
 from flyte_core.storage.paths import is_remote
 from flyte_core.storage.workers import in_thread_to_end
@@ -171,9 +170,7 @@ def _decompressed(reader: BinaryReader, codec: str | None, block_size: int) -> B
 def _writer(path: str, exclusive: bool, codec: str | None, block_size: int) -> BinaryWriter:
     if is_remote(path):
         if exclusive and exists_sync(path):
-            error = StorageError(path, "create", "it exists already")
-            error.errno = errno.EEXIST
-            raise error
+            raise exists_already(path)
         bottom = HandleWriter(engine_for(path).open_write(path, transfer_for(path)))
         lowest = BinaryWriter(bottom, block_size, commit=bottom.commit, discard=bottom.discard)
     else:
