@@ -27,7 +27,6 @@ __all__ = [
     "HashingWriter",
     "computing",
     "hash_folder",
-    "hash_local",
     "open_hashing",
     "split_hash",
 ]
@@ -192,17 +191,6 @@ def open_hashing(
     except (LookupError, ValueError) as error:
         writer.discard()
         raise InvalidValueError("File.open", "encoding, errors or newline", text, str(error)) from error
-
-
-def hash_local(stop: Stop, path: Path, method: HashMethod) -> None:
-    """Give a file's content to a hash.
-
-    Raises:
-        StorageError: it cannot be read, or changed meanwhile.
-    """
-    from flyte_core.storage.copying import hash_file
-
-    hash_file(stop, path, [method])
 
 
 def hash_folder(stop: Stop, folder: Path, method: HashMethod) -> FolderState:

@@ -13,7 +13,8 @@ import attrs
 from flyte_core import storage
 from flyte_core.context import ctx
 from flyte_core.errors import InvalidTypeError, InvalidValueError, SourceNotFoundError, without_secrets
-from flyte_core.io.hashed import computing, hash_folder, hash_local, split_hash
+from flyte_core.io.hashed import computing, hash_folder, split_hash
+from flyte_core.storage.copying import hash_file
 from flyte_core.storage.hashing import PrecomputedValue
 from flyte_core.storage.workers import Stop, in_thread, in_thread_to_end
 
@@ -54,7 +55,7 @@ class Upload:
         if not self.is_folder and self.target is not None:
             return self._put(method)
         if not self.is_folder:
-            hash_local(Stop(), self.source, method)
+            hash_file(Stop(), self.source, [method])
             return self._put(None)
         stop = Stop()
         with ThreadPoolExecutor(1, "flyte_core-hash") as pool:
@@ -86,7 +87,7 @@ class Upload:
         if not self.is_folder and self.target is not None:
             return await self._aput(method)
         if not self.is_folder:
-            await in_thread(hash_local, self.source, method)
+            await in_thread(hash_file, self.source, [method])
             return await self._aput(None)
         hashed = asyncio.ensure_future(in_thread(hash_folder, self.source, method))
         try:
@@ -135,10 +136,8 @@ def plan(
     if not isinstance(local_path, (str, os.PathLike)):
         raise InvalidTypeError(f"{owner}.from_local", "local_path", local_path, "a path")
     if storage.is_remote(local_path):
-        shown, allowed = (
-            without_secrets(os.fspath(local_path)),
-            f"a local path; for a URL, {owner}.from_existing_remote",
-        )
+        shown = without_secrets(os.fspath(local_path))
+        allowed = f"a local path; for a URL, {owner}.from_existing_remote"
         raise InvalidValueError(f"{owner}.from_local", "local_path", shown, allowed)
     source = Path(os.path.abspath(storage.local_path(local_path)))  # noqa: PTH100 - a/.. has to go, a link has to stay
     if not source.exists():
