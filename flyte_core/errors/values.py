@@ -29,7 +29,18 @@ def _field_message(owner: str, field: str, value: object, allowed: str) -> str:
     return f"{owner}: {field} = {shown} is not allowed; expected {allowed}"
 
 
-class InvalidValueError(FlyteCoreError, ValueError):
+class _FieldError(FlyteCoreError):
+    """What both errors of a single field are made of."""
+
+    def __init__(self, owner: str, field: str, value: object, allowed: str) -> None:
+        super().__init__(_field_message(owner, field, value, allowed))
+        self.owner, self.field, self.value, self.allowed = owner, field, value, allowed
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.owner, self.field, self.value, self.allowed)
+
+
+class InvalidValueError(_FieldError, ValueError):
     """A field of a value holds something outside what is allowed.
 
     Args:
@@ -45,23 +56,9 @@ class InvalidValueError(FlyteCoreError, ValueError):
         flyte_core.errors.InvalidValueError: Resources: cpu = '1x' is not allowed; expected a Kubernetes quantity such as 500m or 2
     """  # noqa: E501 - one message, one line
 
-    def __init__(self, owner: str, field: str, value: object, allowed: str) -> None:
-        super().__init__(_field_message(owner, field, value, allowed))
-        self.owner, self.field, self.value, self.allowed = owner, field, value, allowed
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.owner, self.field, self.value, self.allowed)
-
-
-class InvalidTypeError(FlyteCoreError, TypeError):
+class InvalidTypeError(_FieldError, TypeError):
     """A field of a value holds an object of a type that is not allowed; arguments as `InvalidValueError`."""
-
-    def __init__(self, owner: str, field: str, value: object, allowed: str) -> None:
-        super().__init__(_field_message(owner, field, value, allowed))
-        self.owner, self.field, self.value, self.allowed = owner, field, value, allowed
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.owner, self.field, self.value, self.allowed)
 
 
 class UnknownFieldError(FlyteCoreError, TypeError):
