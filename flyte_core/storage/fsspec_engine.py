@@ -28,6 +28,7 @@ from flyte_core.storage.fsspec_files import (
 from flyte_core.storage.local import is_draft
 from flyte_core.storage.paths import WEB, scheme_of
 from flyte_core.storage.web import WebReader, copy_web
+from flyte_core.storage.workers import Stop, Stopped
 
 if TYPE_CHECKING:
     from flyte_core.storage.engine import ObjectInfo, ReadHandle, Transfer, WriteHandle
@@ -40,35 +41,26 @@ _PIECE = 2 * 2**20
 T = TypeVar("T")
 
 
-class _StoppedError(Exception):
-    """Ends a copy whose caller has gone."""
-
-
-class _Stop:
-    """Tells a worker thread that its copy is not wanted any more.
+class _Stop(Stop):
+    """A `Stop` that comes by itself at a deadline.
 
     Args:
-        tries: the tries of the copy; their deadline ends it too.
+        tries: the tries of the copy, which have the deadline.
     """
 
     def __init__(self, tries: Tries) -> None:
+        super().__init__()
         self._tries = tries
-        self._event = threading.Event()
-
-    def set(self) -> None:
-        """End the copy soon."""
-        self._event.set()
 
     def check(self) -> None:
-        """Raise if it is to end."""
-        if self._event.is_set():
-            raise _StoppedError
+        """Raise if the copy is to end."""
+        super().check()
         if self._tries.deadline.left() == 0.0:
             raise self.late()
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not longer than the copy is wanted."""
-        self._event.wait(seconds)
+        self._asked.wait(seconds)
         self.check()
 
     def late(self) -> StorageError:
@@ -164,11 +156,11 @@ async def _in_thread(function: Callable[[_Stop], None], tries: Tries) -> None:
         # A little more than the deadline, so that the thread itself can say what it was doing.
         done, _ = await asyncio.wait([work], timeout=None if left is None else left + 0.5)
     except asyncio.CancelledError:
-        stop.set()
+        stop.ask()
         work.add_done_callback(_looked_at)
         raise
     if not done:
-        stop.set()
+        stop.ask()
         work.add_done_callback(_looked_at)
         raise stop.late()
     problem = work.exception()
@@ -195,7 +187,7 @@ class _Target:
         """Write bytes at a place, and report those that are new."""
         with self._lock:
             if self._closed:
-                raise _StoppedError
+                raise Stopped
             self._draft.write(offset, data)
         end = offset + len(data)
         if end > self._done and self._on_progress is not None:
