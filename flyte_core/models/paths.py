@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -12,7 +13,11 @@ from flyte_core.errors import InvalidTypeError, InvalidValueError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["PathRewrite", "RawDataPath"]
+__all__ = ["PathRewrite", "RawDataPath", "scheme_of"]
+
+# RFC 3986, section 3.1. Two characters at least, so that a drive letter is no scheme.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
+_FILE = "file://"
 
 
 @frozen(repr=False, slots=False)
@@ -58,8 +63,25 @@ class PathRewrite:
         return f"{self.old_prefix}->{self.new_prefix}"
 
 
-def _is_url(path: str) -> bool:
-    return "://" in path and not path.startswith("file://")
+def scheme_of(url: str | os.PathLike[str]) -> str:
+    """Give the scheme of a URL in lower case; ``file`` for a path.
+
+    Args:
+        url: a path or URL.
+
+    Returns:
+        The scheme, without ``://``.
+
+    Example:
+        >>> scheme_of("S3://bucket/a"), scheme_of("/tmp/a")
+        ('s3', 'file')
+    """
+    found = _SCHEME.match(os.fspath(url))
+    return found.group()[: -len("://")].lower() if found else "file"
+
+
+def _local(path: str) -> str:
+    return path[len(_FILE) :] if path[: len(_FILE)].lower() == _FILE else path
 
 
 @frozen(kw_only=True, slots=False)
@@ -91,8 +113,8 @@ class RawDataPath:
             return cls(path=tempfile.mkdtemp())
         if not isinstance(local_folder, (str, os.PathLike)):
             raise InvalidTypeError("RawDataPath", "local_folder", local_folder, "a path, a text or None")
-        if not _is_url(str(local_folder)):
-            os.makedirs(str(local_folder).removeprefix("file://"), exist_ok=True)  # noqa: PTH103 - pathlib is slow to import
+        if scheme_of(local_folder) == "file":
+            os.makedirs(_local(str(local_folder)), exist_ok=True)  # noqa: PTH103 - pathlib is slow to import
         return cls(path=str(local_folder))
 
     def get_random_remote_path(self, file_name: str | None = None) -> str:
@@ -108,11 +130,11 @@ class RawDataPath:
             The path; below a local folder all but its last part exists.
         """
         name = os.urandom(16).hex()
-        if _is_url(self.path):
+        if scheme_of(self.path) != "file":
             return "/".join([self.path.rstrip("/"), name, *([file_name] if file_name else [])])
         from pathlib import Path
 
-        target = Path(self.path.removeprefix("file://")).absolute() / name
+        target = Path(_local(self.path)).absolute() / name
         if file_name:
             target = target / file_name
         target.parent.mkdir(parents=True, exist_ok=True)

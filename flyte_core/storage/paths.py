@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flyte_core.errors import UnsafePathError, UnsupportedStorageError
 from flyte_core.models import RawDataPath
+from flyte_core.models.paths import scheme_of
 
 __all__ = [
     "OBJECT_STORES",
@@ -28,8 +29,6 @@ OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 WEB = frozenset({"http", "https"})
 """The schemes of the web."""
 
-# RFC 3986, section 3.1. Two characters at least, so that a drive letter is no scheme.
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 _FILE = "file://"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -48,8 +47,7 @@ def is_remote(url: str | os.PathLike[str]) -> bool:
         >>> is_remote("s3://bucket/a"), is_remote("/tmp/a"), is_remote("file:///tmp/a")
         (True, False, False)
     """
-    text = os.fspath(url)
-    return _SCHEME.match(text) is not None and not text.lower().startswith("file://")
+    return scheme_of(url) != "file"
 
 
 def local_path(url: str | os.PathLike[str]) -> Path:
@@ -100,23 +98,6 @@ def _unescaped(path: str) -> str:
 
     # Not unquote: it would replace the bytes of a name that is no UTF-8.
     return os.fsdecode(unquote_to_bytes(os.fsencode(path)))
-
-
-def scheme_of(url: str | os.PathLike[str]) -> str:
-    """Give the scheme of a URL in lower case; ``file`` for a path.
-
-    Args:
-        url: a path or URL.
-
-    Returns:
-        The scheme, without ``://``.
-
-    Example:
-        >>> scheme_of("S3://bucket/a"), scheme_of("/tmp/a")
-        ('s3', 'file')
-    """
-    found = _SCHEME.match(os.fspath(url))
-    return found.group()[: -len("://")].lower() if found else "file"
 
 
 def last_part(url: str | os.PathLike[str]) -> str:
