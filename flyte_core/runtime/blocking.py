@@ -59,18 +59,18 @@ async def to_its_end(work: Coroutine[Any, Any, R], hurry: Callable[[], object] |
         The coroutine's result. A cancellation during the wait is told again only after its end.
     """
     task = asyncio.ensure_future(work)
-    cancelled = False
+    cancelled: asyncio.CancelledError | None = None
     while not task.done():
         # Waiting for a task, unlike awaiting it, leaves it alone when it is cancelled.
         try:
             await asyncio.wait({task})
-        except asyncio.CancelledError:  # noqa: PERF203 - one turn for each
-            cancelled = True
+        except asyncio.CancelledError as error:  # noqa: PERF203 - one turn for each
+            cancelled = error
             if hurry is not None:
                 hurry()
-    if cancelled:
+    if cancelled is not None:
         if not task.cancelled():
             # Read, so that asyncio does not complain that an exception was never retrieved.
             task.exception()
-        raise asyncio.CancelledError
+        raise cancelled
     return task.result()

@@ -102,18 +102,9 @@ async def in_thread(control: Control, work: Callable[[], R]) -> R:
     """
     import asyncio
 
-    running = asyncio.ensure_future(asyncio.to_thread(work))
-    cancelled: asyncio.CancelledError | None = None
-    while not running.done():
-        try:
-            await asyncio.wait([running])
-        except asyncio.CancelledError as error:  # noqa: PERF203 - the loop is this very exception
-            control.cancel("the caller was cancelled")
-            cancelled = error
-    if cancelled is None:
-        return running.result()
-    running.exception()  # looked at, so that the loop does not report it as lost
-    raise cancelled
+    from flyte_core.runtime.blocking import to_its_end
+
+    return await to_its_end(asyncio.to_thread(work), lambda: control.cancel("the caller was cancelled"))
 
 
 def run_controlled(control: Control, coroutine: Callable[[], Coroutine[Any, Any, R]]) -> R:
