@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError, near_misses
 from flyte_core.models import timeout_from_request
+from flyte_core_container.copilot.names import ERROR_FILE
 from flyte_core_container.rendering import template_inputs
 
 if TYPE_CHECKING:
     from flyte_core.models import TimeoutType
 
 __all__ = [
-    "RESERVED_INPUTS",
     "RESERVED_OUTPUTS",
-    "check_choice",
     "check_names",
     "check_templates",
     "check_timeout",
@@ -26,11 +25,8 @@ __all__ = [
     "words",
 ]
 
-#: Files that CoPilot puts beside the inputs.
-RESERVED_INPUTS = frozenset({"inputs.json", "inputs.yaml", "inputs.pb"})
-
 #: The file by which a container reports an error to CoPilot, and those that mark its states.
-RESERVED_OUTPUTS = frozenset({"_ERROR", "_START", "_SUCCESS"})
+RESERVED_OUTPUTS = frozenset({ERROR_FILE, "_START", "_SUCCESS"})
 
 #: The most bytes that file systems take for one name.
 _MOST_BYTES = 255
@@ -143,13 +139,3 @@ def check_timeout(owner: str, value: TimeoutType | None) -> None:
         timeout_from_request(value)
     except InvalidValueError as e:
         raise InvalidValueError(owner, "timeout", value, e.allowed) from e
-
-
-def check_choice(owner: str, field: str, value: object, choices: tuple[str, ...]) -> None:
-    """Refuse a value that is not one of the choices.
-
-    Raises:
-        InvalidValueError: naming the choices.
-    """
-    if value not in choices:
-        raise InvalidValueError(owner, field, value, f"one of {', '.join(choices)}")

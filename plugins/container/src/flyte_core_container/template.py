@@ -12,10 +12,10 @@ from flyte_core.errors import InvalidTypeError, InvalidValueError
 from flyte_core.extend import TaskTemplate
 from flyte_core.models import NativeInterface
 from flyte_core_container import wire
+from flyte_core_container.copilot.choices import FORMATS, check_choice
+from flyte_core_container.copilot.names import RESERVED_INPUTS
 from flyte_core_container.declaration import (
-    RESERVED_INPUTS,
     RESERVED_OUTPUTS,
-    check_choice,
     check_names,
     check_templates,
     check_timeout,
@@ -142,7 +142,7 @@ class ContainerTask(TaskTemplate):
         if self.working_dir is not None:
             self.working_dir = folder(owner, "working_dir", self.working_dir)
         self.user = _user(owner, self.user)
-        check_choice(owner, "metadata_format", self.metadata_format, ("JSON", "YAML", "PROTO"))
+        check_choice(owner, "metadata_format", self.metadata_format, FORMATS)
         check_choice(owner, "pull_policy", self.pull_policy, ("missing", "always", "never"))
         check_timeout(owner, self.timeout)
         for field in ("pull_timeout", "stop_grace"):

@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from flyte_core_container.copilot.choices import (
+    DOWNLOAD_MODES,
+    ERROR_NAME,
+    FORMATS,
+    LAYOUTS,
+    OUTPUT_NAME,
+    UPLOAD_MODES,
+)
 from flyte_core_container.copilot.flags import apply_settings, take_settings
 
 if TYPE_CHECKING:
@@ -21,7 +29,6 @@ __all__ = ["copilot"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_ERROR_NAME = "error.pb"
 _SECOND = 1_000_000_000
 _TIMEOUT = "1h"
 _SHOWN = 10_000
@@ -60,7 +67,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 def _common(function: F) -> F:
     """Add the flags that stand before or behind the sub-command."""
     for option in (
-        click.option("--err-output-name", metavar="NAME", help=f"Name of the error document; default {_ERROR_NAME}."),
+        click.option("--err-output-name", metavar="NAME", help=f"Name of the error document; default {ERROR_NAME}."),
         click.option("--config", multiple=True, hidden=True, help="Accepted and ignored."),
         click.option("--show-source", "-s", is_flag=True, hidden=True, help="Accepted and ignored."),
         click.option("--kubeconfig", hidden=True, help="Accepted and ignored."),
@@ -91,15 +98,13 @@ def _folder_options(function: F) -> F:
         click.option(
             "--upload-mode",
             "-u",
-            type=click.Choice(["UPLOAD_ON_EXIT", "UPLOAD_EAGER", "DO_NOT_UPLOAD"]),
+            type=click.Choice(UPLOAD_MODES),
             default="UPLOAD_ON_EXIT",
             show_default=True,
             help="DO_NOT_UPLOAD: the file of a blob holds its URI.",
         ),
-        click.option("--meta-output-name", default="outputs.pb", show_default=True, help="Name of the outputs."),
-        click.option(
-            "--format", "-m", type=click.Choice(["JSON", "YAML", "PROTO"]), default="JSON", hidden=True, help="Ignored."
-        ),
+        click.option("--meta-output-name", default=OUTPUT_NAME, show_default=True, help="Name of the outputs."),
+        click.option("--format", "-m", type=click.Choice(FORMATS), default="JSON", hidden=True, help="Ignored."),
         click.option("--start-timeout", callback=_seconds, hidden=True, help="Deprecated and ignored."),
         click.option(
             "--start-watcher-type",
@@ -130,7 +135,7 @@ def copilot(ctx: click.Context, /, **flags: Any) -> None:
 
 
 def _error_name(ctx: click.Context, given: str | None) -> str:
-    return given or (ctx.obj or {}).get("err_output_name") or _ERROR_NAME
+    return given or (ctx.obj or {}).get("err_output_name") or ERROR_NAME
 
 
 @copilot.command(context_settings={"max_content_width": 120})
@@ -140,7 +145,7 @@ def _error_name(ctx: click.Context, given: str | None) -> str:
 @click.option(
     "--format",
     "-m",
-    type=click.Choice(["JSON", "YAML", "PROTO"]),
+    type=click.Choice(FORMATS),
     default="JSON",
     show_default=True,
     help="What describes all inputs beside inputs.pb.",
@@ -148,14 +153,14 @@ def _error_name(ctx: click.Context, given: str | None) -> str:
 @click.option(
     "--download-mode",
     "-d",
-    type=click.Choice(["DOWNLOAD_EAGER", "DOWNLOAD_STREAM", "DO_NOT_DOWNLOAD"]),
+    type=click.Choice(DOWNLOAD_MODES),
     default="DOWNLOAD_EAGER",
     show_default=True,
     help="DO_NOT_DOWNLOAD: blobs stay where they are; DOWNLOAD_STREAM is DOWNLOAD_EAGER.",
 )
 @click.option(
     "--file-input-layout",
-    type=click.Choice(["DIRECT", "NAMED_DIR"]),
+    type=click.Choice(LAYOUTS),
     default="DIRECT",
     show_default=True,
     help="NAMED_DIR: files keep their names.",

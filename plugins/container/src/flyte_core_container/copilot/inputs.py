@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
-from flyte_core.errors import FlyteCoreError, InvalidValueError, without_secrets
+from flyte_core.errors import FlyteCoreError, without_secrets
 from flyte_core_container.copilot import gojson
+from flyte_core_container.copilot.choices import DOWNLOAD_MODES, FORMATS, LAYOUTS, one_of
 from flyte_core_container.copilot.control import Control, in_thread
 from flyte_core_container.copilot.errors import CopilotError, CopilotVariableError, GrammarError
 from flyte_core_container.copilot.files import HOPELESS, make_folder, write_text
@@ -24,11 +25,8 @@ if TYPE_CHECKING:
 
     from flyte_core_container.copilot.gojson import Json
 
-__all__ = ["DOWNLOAD_MODES", "FORMATS", "LAYOUTS", "InputWriter", "write_inputs"]
+__all__ = ["InputWriter", "write_inputs"]
 
-FORMATS = ("JSON", "YAML", "PROTO")
-LAYOUTS = ("DIRECT", "NAMED_DIR")
-DOWNLOAD_MODES = ("DOWNLOAD_EAGER", "DOWNLOAD_STREAM", "DO_NOT_DOWNLOAD")
 _DEPTH = 100  # of nested literals; protobuf itself reads no deeper
 
 
@@ -73,14 +71,6 @@ async def write_inputs(
     await in_thread(control, lambda: writer.write(literals))
 
 
-def _one_of(allowed: tuple[str, ...]) -> Callable[[object, attrs.Attribute[str], str], None]:
-    def check(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
-        if value not in allowed:
-            raise InvalidValueError("copilot", attribute.name, value, f"one of {', '.join(allowed)}")
-
-    return check
-
-
 @attrs.frozen(kw_only=True)
 class _Place:
     """Where a literal goes.
@@ -122,9 +112,9 @@ class InputWriter:
     """
 
     directory: Path = attrs.field(converter=Path)
-    format: str = attrs.field(default="JSON", validator=_one_of(FORMATS))
-    layout: str = attrs.field(default="DIRECT", validator=_one_of(LAYOUTS))
-    mode: str = attrs.field(default="DOWNLOAD_EAGER", validator=_one_of(DOWNLOAD_MODES))
+    format: str = attrs.field(default="JSON", validator=one_of(FORMATS))
+    layout: str = attrs.field(default="DIRECT", validator=one_of(LAYOUTS))
+    mode: str = attrs.field(default="DOWNLOAD_EAGER", validator=one_of(DOWNLOAD_MODES))
     local_dir: str | None = None
     control: Control = attrs.field(factory=Control)
     _fetches: list[Fetch] = attrs.field(init=False, factory=list)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from flyte_core.errors import FlyteCoreError, without_secrets
+from flyte_core_container.copilot.choices import ERROR_NAME, OUTPUT_NAME
 from flyte_core_container.copilot.control import Control, in_thread
 from flyte_core_container.copilot.errors import CopilotError, ReportedError
 from flyte_core_container.copilot.files import read_report
@@ -18,11 +19,8 @@ from flyte_core_container.copilot.transfers import read_all, write_all
 if TYPE_CHECKING:
     from flyteidl2.core.interface_pb2 import VariableMap
 
-__all__ = ["ERROR_NAME", "OUTPUT_NAME", "TIMEOUT", "Download", "Upload", "download", "sidecar", "upload"]
+__all__ = ["TIMEOUT", "Download", "Upload", "download", "sidecar", "upload"]
 
-ERROR_NAME = "error.pb"
-"""What executors read; the Go loader writes ``errors.pb``, which nobody does."""
-OUTPUT_NAME = "outputs.pb"
 TIMEOUT = 3600.0
 _REPORT_TIMEOUT = 60.0
 

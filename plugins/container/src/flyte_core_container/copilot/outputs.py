@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from flyte_core.errors import FlyteCoreError, InvalidValueError
+from flyte_core.errors import FlyteCoreError
 from flyte_core_container.copilot import scalars
+from flyte_core_container.copilot.choices import UPLOAD_MODES, one_of
 from flyte_core_container.copilot.control import Control, in_thread
 from flyte_core_container.copilot.entries import Entry, Folder
 from flyte_core_container.copilot.errors import CopilotError, CopilotVariableError, GrammarError
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     from flyteidl2.core.literals_pb2 import Literal
     from flyteidl2.core.types_pb2 import LiteralType
 
-__all__ = ["UPLOAD_MODES", "OutputReader", "read_outputs"]
+__all__ = ["OutputReader", "read_outputs"]
 
-UPLOAD_MODES = ("UPLOAD_ON_EXIT", "UPLOAD_EAGER", "DO_NOT_UPLOAD")
 _URI_LIMIT = 1 << 16
 
 
@@ -69,11 +69,6 @@ async def read_outputs(
     return await in_thread(control, lambda: reader.read(outputs))
 
 
-def _known_mode(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if value not in UPLOAD_MODES:
-        raise InvalidValueError("copilot", "mode", value, f"one of {', '.join(UPLOAD_MODES)}")
-
-
 @attrs.define(kw_only=True)
 class OutputReader:
     """Reads the outputs of one task; see `read_outputs` for the arguments.
@@ -89,7 +84,7 @@ class OutputReader:
     directory: Path = attrs.field(converter=Path)
     raw_prefix: str
     lenient: bool = False
-    mode: str = attrs.field(default="UPLOAD_ON_EXIT", validator=_known_mode)
+    mode: str = attrs.field(default="UPLOAD_ON_EXIT", validator=one_of(UPLOAD_MODES))
     control: Control = attrs.field(factory=Control)
     _stores: list[Store] = attrs.field(init=False, factory=list)
     _root: Folder = attrs.field(init=False)
