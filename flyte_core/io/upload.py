@@ -16,6 +16,7 @@ from flyte_core.errors import InvalidTypeError, InvalidValueError, SourceNotFoun
 from flyte_core.io.hashed import computing, hash_folder, split_hash
 from flyte_core.storage.copying import hash_file
 from flyte_core.storage.hashing import PrecomputedValue
+from flyte_core.storage.undo import OnFailure
 from flyte_core.storage.workers import Stop, in_thread, in_thread_to_end
 
 if TYPE_CHECKING:
@@ -60,12 +61,9 @@ class Upload:
         stop = Stop()
         with ThreadPoolExecutor(1, "flyte_core-hash") as pool:
             hashed = pool.submit(hash_folder, stop, self.source, method)
-            try:
+            with OnFailure(stop.ask):
                 path = self._put(None)
                 state = hashed.result()
-            except BaseException:
-                stop.ask()
-                raise
         state.verify()
         return path
 
@@ -93,7 +91,7 @@ class Upload:
         try:
             path = await self._aput(None)
             state = await hashed
-        except BaseException:
+        except BaseException:  # a cancellation too, as for OnFailure, which does not await
             hashed.cancel()
             await asyncio.wait({hashed})  # the thread must not use the method any more once it is given back
             raise

@@ -18,6 +18,7 @@ from flyte_core.errors import StorageError, StorageIntegrityError
 from flyte_core.storage.hashing import HashMethod, PrecomputedValue
 from flyte_core.storage.local import Draft, NamedFile, kind_of_file, make_parents
 from flyte_core.storage.local_errors import as_storage_error, local_errors
+from flyte_core.storage.undo import OnFailure
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -177,15 +178,12 @@ def copy_file(
             return
         make_parents(target)
         draft = Draft(target, sync_folder=sync_folder)
-        try:
+        with OnFailure(draft.discard):
             copied = _copy(_Copy(stop, opened, draft, target, on_progress or _ignore), wanted)
             opened.verify()
             if opened.size and copied != opened.size:
                 raise opened.changed(f"{copied} of its {opened.size} bytes could be read")
             draft.commit()
-        except BaseException:
-            draft.discard()
-            raise
 
 
 def _ignore(_count: int) -> None:

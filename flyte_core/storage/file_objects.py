@@ -9,6 +9,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
+from flyte_core.storage.undo import OnFailure
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -147,15 +149,12 @@ class BinaryWriter(io.BufferedWriter):
         """
         if getattr(self, "_ended", True):
             return
-        try:
+        with OnFailure(self.discard):
             self.flush()
             if not isinstance(self.raw, (io.FileIO, HandleWriter)):
                 self.raw.close()  # a compressor writes its end, and leaves open what it writes to
             self._ended = True
             self._commit()
-        except BaseException:
-            self.discard()
-            raise
         self._release()
 
     def discard(self) -> None:
@@ -196,11 +195,8 @@ class TextWriter(io.TextIOWrapper):
         """Write what was gathered and put everything under its name, complete."""
         if self.closed:
             return
-        try:
+        with OnFailure(self.discard):
             self.flush()
-        except BaseException:
-            self.discard()
-            raise
         super().close()
 
     def discard(self) -> None:

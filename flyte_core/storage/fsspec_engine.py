@@ -27,6 +27,7 @@ from flyte_core.storage.fsspec_files import (
 )
 from flyte_core.storage.local import is_draft
 from flyte_core.storage.paths import WEB, scheme_of
+from flyte_core.storage.undo import OnFailure
 from flyte_core.storage.web import WebReader, copy_web
 from flyte_core.storage.workers import Stop, Stopped
 
@@ -215,13 +216,10 @@ def _copy(info: ObjectInfo, target: _Target, tries: Tries, stop: _Stop) -> None:
             require_same(info, look(info.url))
         fs, path = file_system(info.url)
         file = fs.open(path, "rb")
-        try:
+        with OnFailure(file.close):
             if at:
                 file.seek(at)
             return file, file.read(_PIECE)
-        except BaseException:
-            file.close()
-            raise
 
     while True:
         file, data = tries.call_sync(begin, stop.sleep)
@@ -246,7 +244,7 @@ def _copy(info: ObjectInfo, target: _Target, tries: Tries, stop: _Stop) -> None:
 def _upload(source: Path, url: str, transfer: Transfer, check: Callable[[], None]) -> None:
     before = _identity(source, url)
     handle = FsspecWriter(url, transfer)
-    try:
+    with OnFailure(handle.discard):
         with source.open("rb", buffering=0) as file:
             # Not more than there was at first: a file that somebody appends to all the time would never end.
             while data := file.read(min(_PIECE, before[0] - file.tell())):
@@ -255,9 +253,6 @@ def _upload(source: Path, url: str, transfer: Transfer, check: Callable[[], None
         if _identity(source, url) != before:
             raise StorageIntegrityError(url, "upload to", f"{source} changed while it was read")
         handle.commit()
-    except BaseException:
-        handle.discard()
-        raise
     fs, path = file_system(url)
     fs.invalidate_cache(fs._parent(path))
     size = fs.info(path).get("size")

@@ -14,6 +14,7 @@ from flyte_core.storage.failures import Failure, failure_of
 from flyte_core.storage.local import draft_name
 from flyte_core.storage.paths import WEB, scheme_of
 from flyte_core.storage.retry import Tries
+from flyte_core.storage.undo import OnFailure
 from flyte_core.storage.web import client_options, web_info
 
 if TYPE_CHECKING:
@@ -233,13 +234,10 @@ class FsspecWriter:
         """See `flyte_core.storage.engine.WriteHandle.commit`."""
         if self._over:
             return
-        try:
+        with OnFailure(self.discard):
             self._told(self._file.close)
             if self._draft != self._path:
                 self._told(self._move)
-        except BaseException:
-            self.discard()
-            raise
         self._over = True
 
     def discard(self) -> None:

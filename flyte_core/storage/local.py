@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from flyte_core.errors import StorageError, UnsafePathError
-from flyte_core.storage.local_errors import as_storage_error, local_errors
+from flyte_core.storage.local_errors import local_errors
 from flyte_core.storage.paths import local_path
+from flyte_core.storage.undo import OnFailure
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -185,11 +186,8 @@ class Draft:
             self.path = self.target.with_name(draft_name(self.target.name))
             self.raw = NamedFile(self.path, "xb", self._named)
         if mode is not None and hasattr(os, "fchmod"):
-            try:
+            with OnFailure(self.discard), local_errors(self._named, "write"):
                 os.fchmod(self.raw.fileno(), mode)
-            except OSError as error:
-                self.discard()
-                raise as_storage_error(error, self._named, "write") from error
 
     def _mode_of_target(self) -> int | None:
         if not self.target.name:
@@ -210,17 +208,13 @@ class Draft:
         Raises:
             StorageError: it cannot be; the draft is gone.
         """
-        try:
-            with local_errors(self._named, "write"):
-                self.sync()
-                self.raw.close()
-                if self._exclusive:
-                    _publish_new(self.path, self.target)
-                else:
-                    self.path.replace(self.target)
-        except BaseException:
-            self.discard()
-            raise
+        with OnFailure(self.discard), local_errors(self._named, "write"):
+            self.sync()
+            self.raw.close()
+            if self._exclusive:
+                _publish_new(self.path, self.target)
+            else:
+                self.path.replace(self.target)
         if self._sync_folder:
             sync_folder(self.target.parent)
 
@@ -266,14 +260,11 @@ def atomic_file(path: str | os.PathLike[str], *, sync: bool = True, exclusive: b
         'text'
     """
     draft = Draft(path, sync=sync, exclusive=exclusive)
-    try:
+    with OnFailure(draft.discard):
         file = io.BufferedWriter(draft.raw)
         yield file
         file.flush()
         draft.commit()
-    except BaseException:
-        draft.discard()
-        raise
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes, *, sync: bool = True) -> None:

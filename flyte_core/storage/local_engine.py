@@ -19,6 +19,7 @@ from flyte_core.storage.local import Draft, NamedFile, is_folder, kind_of_file, 
 from flyte_core.storage.local_errors import as_storage_error, local_errors
 from flyte_core.storage.paths import local_path
 from flyte_core.storage.trees import Entry, walk
+from flyte_core.storage.undo import OnFailure
 from flyte_core.storage.workers import Stop, in_thread, in_thread_to_end
 
 __all__ = ["LocalEngine", "local_delete", "local_info", "local_list", "open_local"]
@@ -132,11 +133,8 @@ class _LocalWriter:
         return self._file.write(data)
 
     def commit(self) -> None:
-        try:
+        with OnFailure(self._draft.discard):
             self._file.flush()
-        except BaseException:
-            self._draft.discard()
-            raise
         self._draft.commit()
 
     def discard(self) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Coroutine
 from types import ModuleType
 from typing import Any, TypeVar
 
+from flyte_core.storage.undo import OnFailure
+
 __all__ = ["clean_up", "obstore", "wait_for"]
 
 _GRACE = 2.0  # seconds for what still runs when the process ends
@@ -132,11 +134,8 @@ def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
         7
     """
     future = asyncio.run_coroutine_threadsafe(coroutine, _loop())
-    try:
+    with OnFailure(future.cancel):
         return future.result()
-    except BaseException:
-        future.cancel()
-        raise
 
 
 def clean_up(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -149,7 +149,7 @@ async def _pages(access: Access, transfer: Transfer) -> AsyncIterator[list[Mappi
             stream = module.list(store, prefix=prefix, offset=last)
         try:
             found: list[Mapping[str, Any]] | None = await next_of(stream)
-        except BaseException:
+        except BaseException:  # a cancellation at the deadline too: the next try needs a new stream
             stream = None
             raise
         return found

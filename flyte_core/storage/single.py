@@ -16,6 +16,7 @@ from flyte_core.storage.engines import engine_for, keeps_digest, require_name
 from flyte_core.storage.hashing import HashlibAccumulator, HashMethod, PrecomputedValue
 from flyte_core.storage.local import Draft, make_parents
 from flyte_core.storage.progress import progress
+from flyte_core.storage.undo import OnFailure
 from flyte_core.storage.workers import Stop, in_thread, in_thread_to_end
 
 if TYPE_CHECKING:
@@ -70,14 +71,11 @@ async def download(
     """
     make_parents(target)
     draft = Draft(target)
-    try:
+    with OnFailure(draft.discard):
         file = io.BufferedWriter(draft.raw)
         await engine.download(info, file, transfer)
         file.flush()
         await in_thread(_complete, draft, info, hash_method)
-    except BaseException:
-        draft.discard()
-        raise
 
 
 def _complete(stop: Stop, draft: Draft, info: ObjectInfo, hash_method: HashMethod | None) -> None:

@@ -24,6 +24,7 @@ from flyte_core.storage.listing import exists_sync
 from flyte_core.storage.local import Draft, exists_already, make_parents
 from flyte_core.storage.local_engine import open_local
 from flyte_core.storage.paths import is_remote
+from flyte_core.storage.undo import OnFailure
 from flyte_core.storage.workers import in_thread_to_end
 
 if TYPE_CHECKING:
@@ -159,11 +160,8 @@ def _decompressed(reader: BinaryReader, codec: str | None, block_size: int) -> B
         return reader
     from fsspec.compression import compr
 
-    try:
+    with OnFailure(reader.close):
         unpacked: Any = cast(Any, compr)[codec](reader, mode="rb")
-    except BaseException:
-        reader.close()
-        raise
     return BinaryReader(unpacked, block_size, below=[reader])
 
 
@@ -181,11 +179,8 @@ def _writer(path: str, exclusive: bool, codec: str | None, block_size: int) -> B
         return lowest
     from fsspec.compression import compr
 
-    try:
+    with OnFailure(lowest.discard):
         packed: Any = cast(Any, compr)[codec](lowest, mode="wb")
-    except BaseException:
-        lowest.discard()
-        raise
     return BinaryWriter(packed, block_size, commit=lowest.close, discard=lowest.discard)
 
 

@@ -16,6 +16,7 @@ from flyte_core.storage.paths import is_remote, last_part, local_name, local_pat
 from flyte_core.storage.progress import progress
 from flyte_core.storage.scratch import get_random_local_path, new_path
 from flyte_core.storage.single import copy_single, get_single, put_single
+from flyte_core.storage.undo import OnFailure
 from flyte_core.storage.workers import Stop, in_thread, in_thread_to_end
 
 if TYPE_CHECKING:
@@ -310,7 +311,7 @@ async def put_stream(
                     waiting.clear()
             await in_thread_to_end(write, bytes(waiting))
             await in_thread_to_end(handle.commit)
-        except BaseException:
+        except BaseException:  # a cancellation too, as for OnFailure, which does not await
             await in_thread_to_end(handle.discard)
             raise
     return target
@@ -349,16 +350,13 @@ def put_stream_sync(
     target = _stream_target(name, to_path)
     with progress(f"write {target}", size=None) as meter:
         handle = engine_for(target).open_write(target, transfer_for(target))
-        try:
+        with OnFailure(handle.discard):
             for data in _parts(data_iterable):
                 if hash_method is not None:
                     hash_method.update(memoryview(data))
                 handle.write(data)
                 meter.add(len(data))
             handle.commit()
-        except BaseException:
-            handle.discard()
-            raise
     return target
 
 

@@ -14,6 +14,7 @@ from flyte_core.errors import StorageError, UnsafePathError
 from flyte_core.storage.copying import copy_file
 from flyte_core.storage.local import is_draft, kind_of_file, safe_join, sync_folder
 from flyte_core.storage.local_errors import as_storage_error, local_errors
+from flyte_core.storage.undo import OnFailure
 from flyte_core.storage.workers import Stop, Stopped
 
 __all__ = ["Entry", "copy_files", "files_below", "make_folder", "refuse_inside", "walk"]
@@ -202,11 +203,9 @@ def copy_files(
     count = max(1, min(concurrency, len(files)))
     with ThreadPoolExecutor(count, thread_name_prefix="flyte_core-copy") as threads:
         try:
-            for future in [threads.submit(work) for _ in range(count)]:
-                future.result()
-        except BaseException:
-            stop.ask()
-            raise
+            with OnFailure(stop.ask):
+                for future in [threads.submit(work) for _ in range(count)]:
+                    future.result()
         finally:
             threads.shutdown()
             for folder in written:
