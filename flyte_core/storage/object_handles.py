@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import attrs
 from flyte_core.errors import StorageError, StorageIntegrityError
 from flyte_core.storage.download import Content
 from flyte_core.storage.native import clean_up, wait_for
+from flyte_core.storage.reading import LONGEST_RANGE, PieceReader
 from flyte_core.storage.retry import Deadline
 from flyte_core.storage.upload import parts_of, put_whole
 
@@ -23,9 +23,6 @@ __all__ = ["ObjectReader", "ObjectWriter"]
 
 _PIECE = 2 * 2**20
 _PIECES_AHEAD = 8
-# After a seek so much is read, then twice as much each time that reading goes on behind it, and at last all there is.
-_FIRST_RANGE = 2**20
-_LONGEST_RANGE = 16 * 2**20
 _GRACE = 30.0  # seconds that a discarded object has to take its parts back
 
 
@@ -34,12 +31,12 @@ class _Ahead:
 
     def __init__(self, content: Content, start: int, stop: int) -> None:
         self.stop = stop
-        self._queue: asyncio.Queue[tuple[int, bytes] | Exception | None] = asyncio.Queue(_PIECES_AHEAD)
+        self._queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(_PIECES_AHEAD)
         self._pieces = content.pieces(start, lambda: stop, _PIECE)
         self._task: asyncio.Task[None] | None = None
 
-    async def next(self) -> tuple[int, bytes] | None:
-        """Give the next piece and its place; None at the end."""
+    async def next(self) -> bytes | None:
+        """Give the next piece; None at the end."""
         if self._task is None:
             self._task = asyncio.ensure_future(self._run())
         item = await self._queue.get()
@@ -55,7 +52,7 @@ class _Ahead:
 
     async def _run(self) -> None:
         try:
-            async for piece in self._pieces:
+            async for _place, piece in self._pieces:
                 await self._queue.put(piece)
         except Exception as error:  # told to whoever reads
             await self._queue.put(error)
@@ -63,7 +60,7 @@ class _Ahead:
             await self._queue.put(None)
 
 
-class ObjectReader:
+class ObjectReader(PieceReader):
     """An object that is open for reading.
 
     Args:
@@ -73,63 +70,14 @@ class ObjectReader:
     """
 
     def __init__(self, access: Access, info: ObjectInfo, transfer: Transfer) -> None:
+        super().__init__(info)
         assert info.size is not None
         self.size = info.size
         self._access = access
-        self._info = info
         self._transfer = transfer
-        self._position = 0
-        self._piece_start = 0
-        self._piece = memoryview(b"")
         self._ahead: _Ahead | None = None
-        self._range = _LONGEST_RANGE
-        self._closed = False
 
-    def read(self, size: int = -1, /) -> bytes:
-        """See `flyte_core.storage.engine.ReadHandle.read`."""
-        self._check_open()
-        left = max(0, self.size - self._position)
-        wanted = left if size < 0 else min(size, left)
-        parts: list[memoryview] = []
-        while wanted > 0:
-            part = self._buffered(wanted)
-            if not part:
-                self._load(wanted)
-                continue
-            parts.append(part)
-            self._position += len(part)
-            wanted -= len(part)
-        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """See `flyte_core.storage.engine.ReadHandle.seek`."""
-        self._check_open()
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
-        if base + offset < 0:
-            raise StorageError(self._info.url, "seek in", f"place {base + offset} is before the beginning")
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        """See `flyte_core.storage.engine.ReadHandle.tell`."""
-        return self._position
-
-    def close(self) -> None:
-        """See `flyte_core.storage.engine.ReadHandle.close`."""
-        self._closed = True
-        self._piece = memoryview(b"")
-        self._drop()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise StorageError(self._info.url, "read", "the file is closed")
-
-    def _buffered(self, wanted: int) -> memoryview:
-        start = self._position - self._piece_start
-        return self._piece[start : start + wanted] if 0 <= start < len(self._piece) else memoryview(b"")
-
-    def _load(self, wanted: int) -> None:
-        """Get the piece of the object that the position is in."""
+    def _load(self, wanted: int) -> bytes:
         end_of_piece = self._piece_start + len(self._piece)
         if self._ahead is None or self._position != end_of_piece:
             self._begin(wanted, follows=self._position == end_of_piece)
@@ -139,9 +87,9 @@ class ObjectReader:
             found = self._next()
         if found is None:
             raise StorageIntegrityError(self._info.url, "read", f"it ends after {self._position} of {self.size} bytes")
-        self._piece_start, self._piece = found[0], memoryview(found[1])
+        return found
 
-    def _next(self) -> tuple[int, bytes] | None:
+    def _next(self) -> bytes | None:
         assert self._ahead is not None
         deadline = Deadline(self._transfer.deadline)
         try:
@@ -151,16 +99,11 @@ class ObjectReader:
         raise self._access.tries("read", self._transfer, deadline).error_of(problem)
 
     def _begin(self, wanted: int, follows: bool) -> None:
-        """Begin to read ahead from the position: everything at the object's start, else a range that may grow."""
+        """Begin to read ahead from the position."""
         self._drop()
-        if self._position == 0:
-            self._range = _LONGEST_RANGE
-        elif follows:
-            self._range *= 2
-        else:
-            self._range = _FIRST_RANGE
+        self._grow(follows)
         length = max(wanted, self._range)
-        stop = self.size if self._range >= _LONGEST_RANGE else min(self.size, self._position + length)
+        stop = self.size if self._range >= LONGEST_RANGE else min(self.size, self._position + length)
         # Without the deadline: it holds for each wait, and the stream lasts as long as its reader takes.
         endless = attrs.evolve(self._transfer, deadline=None)
         self._ahead = _Ahead(Content(self._access, self._info, endless, "read"), self._position, stop)

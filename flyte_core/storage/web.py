@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
-import io
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from flyte_core.errors import StorageError, StorageIntegrityError
+from flyte_core.errors import StorageIntegrityError
 from flyte_core.storage.engine import ObjectInfo
 from flyte_core.storage.failures import WrongContentError, failure_of
+from flyte_core.storage.reading import LONGEST_RANGE, PieceReader
+from flyte_core.storage.undo import OnFailure
 
 if TYPE_CHECKING:
     from flyte_core.storage.retry import Tries
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["WebReader", "WebStream", "client_options", "web_info"]
 
 _PIECE = 2**20
-_FIRST_RANGE = 2**20
-_LONGEST_RANGE = 16 * 2**20
 
 
 def client_options(read_timeout: dt.timedelta) -> dict[str, Any]:
@@ -89,7 +88,7 @@ class WebStream:
         """
         # Unbuffered, with some size, so that fsspec does not ask for it first.
         file = fs.open(info.url, "rb", block_size=0, size=-1, headers=_request_headers(info, start, stop))
-        try:
+        with OnFailure(file.close):
             headers = file.r.headers
             begins, total = _span(file.r.status, headers)
             encoded = headers.get("Content-Encoding", "identity") not in ("identity", "")
@@ -97,9 +96,6 @@ class WebStream:
             resumable = not encoded and (info.e_tag is not None or info.modified is not None)
             stream = cls(file=file, at=begins, total=None if encoded else total, resumable=resumable)
             stream.skip_to(start)
-        except BaseException:
-            file.close()
-            raise
         return stream
 
     def read(self, size: int) -> bytes:
@@ -190,11 +186,8 @@ def copy_web(
     def begin() -> tuple[WebStream, bytes]:
         check()
         stream = WebStream.open(fs, info, at)
-        try:
+        with OnFailure(stream.close):
             return stream, stream.read(_PIECE)
-        except BaseException:
-            stream.close()
-            raise
 
     while True:
         stream, data = tries.call_sync(begin, sleep)
@@ -206,7 +199,7 @@ def copy_web(
             if stream.total in (None, stream.at):
                 return
             problem: Exception = WrongContentError(f"the content ends after {stream.at} of {stream.total} bytes")
-        except Exception as error:
+        except Exception as error:  # aiohttp's, and fsspec's own; failure_of knows them
             if not failure_of(error).transient:
                 raise
             problem = error
@@ -219,7 +212,7 @@ def copy_web(
         at = stream.at if stream.resumable else 0
 
 
-class WebReader:
+class WebReader(PieceReader):
     """A web page that is open for reading.
 
     Args:
@@ -229,75 +222,24 @@ class WebReader:
     """
 
     def __init__(self, fs: Any, info: ObjectInfo, tries: Callable[[], Tries]) -> None:
+        super().__init__(info)
         self._fs = fs
-        self._info = info
         self._tries = tries
-        self._position = 0
-        self._data = memoryview(b"")
-        self._data_at = 0
         self._stream: WebStream | None = None
         self._stop: int | None = None
-        self._range = _LONGEST_RANGE
-        self._closed = False
 
-    def read(self, size: int = -1, /) -> bytes:
-        """See `flyte_core.storage.engine.ReadHandle.read`."""
-        if self._closed:
-            raise StorageError(self._info.url, "read", "the file is closed")
-        parts: list[memoryview] = []
-        wanted = sys.maxsize if size < 0 else size
-        while wanted > 0:
-            part = self._buffered(wanted)
-            if not part:
-                if self._info.size is not None and self._position >= self._info.size:
-                    break
-                self._data_at = self._position
-                self._data = memoryview(self._tries().call_sync(self._piece))
-                if not self._data:
-                    break
-                continue
-            parts.append(part)
-            self._position += len(part)
-            wanted -= len(part)
-        return b"".join(parts)
+    def _load(self, wanted: int) -> bytes:
+        return self._tries().call_sync(self._next)
 
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """See `flyte_core.storage.engine.ReadHandle.seek`."""
-        if whence == io.SEEK_END and self._info.size is None:
-            raise StorageError(self._info.url, "seek in", "the server does not say how long it is")
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._info.size or 0}[whence]
-        if base + offset < 0:
-            raise StorageError(self._info.url, "seek in", f"place {base + offset} is before the beginning")
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        """See `flyte_core.storage.engine.ReadHandle.tell`."""
-        return self._position
-
-    def close(self) -> None:
-        """See `flyte_core.storage.engine.ReadHandle.close`."""
-        self._closed = True
-        self._data = memoryview(b"")
-        self._drop()
-
-    def _buffered(self, wanted: int) -> memoryview:
-        start = self._position - self._data_at
-        return self._data[start : start + wanted] if 0 <= start < len(self._data) else memoryview(b"")
-
-    def _piece(self) -> bytes:
+    def _next(self) -> bytes:
         """Give some bytes from the position; a failure drops the answer, so that the next try asks again."""
-        try:
+        with OnFailure(self._drop):
             data = self._stream_here().read(_PIECE)
             if not data and self._stop == self._position:
                 self._begin(follows=True)
                 data = self._stream_here().read(_PIECE)
-        except BaseException:
-            self._drop()
-            raise
-        if not data and self._info.size is not None:
-            self._drop()
-            raise WrongContentError(f"the content ends after {self._position} of {self._info.size} bytes")
+            if not data and self._info.size is not None:
+                raise WrongContentError(f"the content ends after {self._position} of {self._info.size} bytes")
         return data
 
     def _stream_here(self) -> WebStream:
@@ -307,11 +249,11 @@ class WebReader:
         return self._stream
 
     def _begin(self, follows: bool) -> None:
-        """Ask for the content from the position on: all of it at the beginning, else a range that may grow."""
+        """Ask for the content from the position on."""
         self._drop()
-        self._range = _LONGEST_RANGE if self._position == 0 else self._range * 2 if follows else _FIRST_RANGE
+        self._grow(follows)
         self._stop = None
-        if self._range < _LONGEST_RANGE:
+        if self._range < LONGEST_RANGE:
             self._stop = min(self._position + self._range, self._info.size or sys.maxsize)
         self._stream = WebStream.open(self._fs, self._info, self._position, self._stop)
 
