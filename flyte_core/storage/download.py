@@ -143,7 +143,7 @@ class Content:
         """Give the next piece; None where the stream has ended or broken off, and is to be begun again."""
         try:
             return await asyncio.wait_for(next_of(stream), deadline.left())
-        except Exception as error:
+        except Exception as error:  # obstore's; failure_of knows them
             if deadline.left() != 0.0 and failure_of(error).transient:
                 return None
             problem = error

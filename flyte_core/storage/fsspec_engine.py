@@ -229,7 +229,7 @@ def _copy(info: ObjectInfo, target: _Target, tries: Tries, stop: _Stop) -> None:
                 at += len(data)
                 stop.check()
                 data = file.read(_PIECE)
-        except Exception as error:
+        except Exception as error:  # a file system's own; failure_of knows them
             if isinstance(error, StorageError) or not failure_of(error).transient:
                 raise
             continue

@@ -182,16 +182,13 @@ class FsspecReader:
                     require_same(self._info, look(self._info.url))
                 self._file = fs.open(path, "rb")
                 self._file.seek(self._position)
-            try:
+            with OnFailure(self.close):  # half read, it does not stand at the position any more
                 return action(self._file)
-            except Exception:
-                self.close()
-                raise
 
         if self._file is not None:
             try:
                 return once()  # the common case does without the cost of counting tries
-            except Exception as error:
+            except Exception as error:  # a file system's own; failure_of knows them
                 problem = error
             if not failure_of(problem).transient:
                 raise tries_of(self._info.url, "read", self._transfer).error_of(problem)

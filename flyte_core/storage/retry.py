@@ -121,7 +121,7 @@ class Tries:
 
         try:
             result: T = await AsyncRetrying(sleep=asyncio.sleep, **self._policy())(once)
-        except Exception as error:
+        except Exception as error:  # whatever the libraries below raise; failure_of knows them
             problem = error
         else:
             return result
@@ -143,7 +143,7 @@ class Tries:
 
         try:
             result: T = Retrying(sleep=sleep, **self._policy())(once)
-        except Exception as error:
+        except Exception as error:  # whatever the libraries below raise; failure_of knows them
             problem = error
         else:
             return result

@@ -151,7 +151,7 @@ class Access:
         earlier = _public.get(self._identity)
         try:
             return await call(self.store())
-        except Exception as error:
+        except Exception as error:  # obstore's; failure_of knows them
             if failure_of(error).error is not StoragePermissionError:
                 raise
             if earlier is not None:
@@ -162,7 +162,7 @@ class Access:
         _public[self._identity] = denied
         try:
             return await call(self.store())
-        except Exception as error:
+        except Exception as error:  # as above
             if failure_of(error).error is StoragePermissionError:
                 del _public[self._identity]
                 # What the configured credentials were told says more than that the public is refused.
