@@ -63,7 +63,7 @@ def test_what_the_disk_says_between_is_not_lost(tmp_path, monkeypatch):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     def write() -> None:
-        with places.writing(str(tmp_path), "x") as file, pytest.MonkeyPatch.context() as patch:
+        with places.writing(str(tmp_path), "parquet") as file, pytest.MonkeyPatch.context() as patch:
             patch.setattr(os, "fsync", broken)
             file.write(b"data")
             wait(file._syncs)
@@ -76,7 +76,7 @@ def test_what_the_disk_says_between_is_not_lost(tmp_path, monkeypatch):
 
 def test_an_exception_in_the_middle_leaves_nothing(tmp_path):
     def write() -> None:
-        with places.writing(str(tmp_path), "x") as file:
+        with places.writing(str(tmp_path), "parquet") as file:
             file.write(b"data")
             raise KeyError
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from flyte_core import logger, storage
 from flyte_core.io import CSV
 from flyte_core_dataframe.faults import refuse_duplicates, said_of
-from flyte_core_dataframe.places import CSV_FILE, PARQUET_FILE, arrow_place, csv_files, writing
+from flyte_core_dataframe.places import arrow_place, csv_files, writing
 from flyte_core_dataframe.schema import check_schema, declares
 from flyte_core_dataframe.tables import ArrowFrameTransformer, table_schema, texts_of
 
@@ -42,14 +42,13 @@ class PandasTransformer(ArrowFrameTransformer[pd.DataFrame]):
         """Parquet with the index; CSV without, as the Flyte SDK writes it."""
         with said_of("write", pd.DataFrame, url, format):
             refuse_duplicates(frame.columns)
-            if format == CSV:
-                if not isinstance(frame.index, pd.RangeIndex):
-                    logger.warning("the index of a frame is not kept in csv; call reset_index() before, or use parquet")
-                with writing(url, CSV_FILE) as file:
+            if format == CSV and not isinstance(frame.index, pd.RangeIndex):
+                logger.warning("the index of a frame is not kept in csv; call reset_index() before, or use parquet")
+            with writing(url, format) as file:
+                if format == CSV:
                     frame.to_csv(file, index=False, mode="wb")
-                return
-            with writing(url, PARQUET_FILE) as file:
-                frame.to_parquet(file, engine="pyarrow")
+                else:
+                    frame.to_parquet(file, engine="pyarrow")
 
     def read(self, url: str, format: str, declared: StructuredDatasetType) -> pd.DataFrame:
         """Only the declared columns, if there are any; the index comes with them."""

@@ -17,20 +17,21 @@ import pyarrow.fs as pafs
 
 from flyte_core import storage
 from flyte_core.errors import StorageError, StorageNotFoundError
+from flyte_core.io import CSV
 
-__all__ = ["CSV_FILE", "PARQUET_FILE", "arrow_place", "csv_files", "download", "files_below", "local_copy", "writing"]
+__all__ = ["arrow_place", "csv_files", "download", "files_below", "local_copy", "writing"]
 
 #: Names of the files inside a table's folder: those of the Flyte SDK, so that each reads what the other wrote.
-PARQUET_FILE = "00000"
-CSV_FILE = "data.csv"
+_PARQUET_FILE = "00000"
+_CSV_FILE = "data.csv"
 
 _SYNC_AFTER = 8 * 2**20
 
 
 @contextmanager
-def writing(url: str, name: str) -> Iterator[IO[bytes]]:
-    """Open a file of a table's folder for writing; nothing is there under its name unless the block ends well."""
-    target = storage.join(url, name)
+def writing(url: str, format: str) -> Iterator[IO[bytes]]:
+    """Open the file of a table's folder for writing; nothing is there under its name unless the block ends well."""
+    target = storage.join(url, _CSV_FILE if format == CSV else _PARQUET_FILE)
     if not storage.is_remote(target):
         storage.make_parents(target)
     with storage.open_sync(target, "wb") as opened, ThreadPoolExecutor(1, "flyte_core-sync") as pool:
@@ -121,7 +122,7 @@ def _is_part(below: str) -> bool:
 def csv_files(url: str) -> list[str]:
     """The files of a table in CSV: the one named, ``data.csv`` of a folder, or all of the folder's ``.csv`` files."""
     found = files_below(url)
-    own = [name for name in found if storage.last_part(name) == CSV_FILE]
+    own = [name for name in found if storage.last_part(name) == _CSV_FILE]
     if found == [url] or not own:
         return found if found == [url] else files_below(url, (".csv", ".csv.gz"))
     return own[:1]

@@ -10,8 +10,6 @@ from flyte_core import storage
 from flyte_core.io import CSV, FrameTransformer
 from flyte_core_dataframe.faults import said_of
 from flyte_core_dataframe.places import (
-    CSV_FILE,
-    PARQUET_FILE,
     arrow_place,
     csv_files,
     download,
@@ -53,12 +51,10 @@ class PolarsTransformer(ArrowFrameTransformer[pl.DataFrame]):
 
     def write(self, frame: pl.DataFrame, url: str, format: str) -> None:
         """Write it as polars does."""
-        with said_of("write", pl.DataFrame, url, format):
+        with said_of("write", pl.DataFrame, url, format), writing(url, format) as file:
             if format == CSV:
-                with writing(url, CSV_FILE) as file:
-                    frame.write_csv(file)
-                return
-            with writing(url, PARQUET_FILE) as file:
+                frame.write_csv(file)
+            else:
                 frame.write_parquet(file)
 
     def read(self, url: str, format: str, declared: StructuredDatasetType) -> pl.DataFrame:
@@ -86,12 +82,10 @@ class LazyTransformer(FrameTransformer[pl.LazyFrame]):
 
     def write(self, frame: pl.LazyFrame, url: str, format: str) -> None:
         """Compute the frame into the file, batch by batch."""
-        with said_of("write", pl.LazyFrame, url, format):
+        with said_of("write", pl.LazyFrame, url, format), writing(url, format) as file:
             if format == CSV:
-                with writing(url, CSV_FILE) as file:
-                    frame.sink_csv(file)
-                return
-            with writing(url, PARQUET_FILE) as file:
+                frame.sink_csv(file)
+            else:
                 frame.sink_parquet(file)
 
     def read(self, url: str, format: str, declared: StructuredDatasetType) -> pl.LazyFrame:

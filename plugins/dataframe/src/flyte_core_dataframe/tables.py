@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from flyte_core.io import CSV, FrameTransformer
 from flyte_core_dataframe.faults import refuse_duplicates, said_of
-from flyte_core_dataframe.places import CSV_FILE, PARQUET_FILE, arrow_place, csv_files, local_copy, writing
+from flyte_core_dataframe.places import arrow_place, csv_files, local_copy, writing
 from flyte_core_dataframe.schema import check_schema, declares
 
 if TYPE_CHECKING:
@@ -73,16 +73,15 @@ def write_table(table: pa.Table, url: str, format: str) -> None:
         StorageError: it cannot be written.
     """
     refuse_duplicates(table.column_names)
-    if format == CSV:
-        from pyarrow import csv
+    with writing(url, format) as file:
+        if format == CSV:
+            from pyarrow import csv
 
-        with writing(url, CSV_FILE) as file:
             csv.write_csv(table, file)
-        return
-    import pyarrow.parquet as pq
+        else:
+            import pyarrow.parquet as pq
 
-    with writing(url, PARQUET_FILE) as file:
-        pq.write_table(table, file)
+            pq.write_table(table, file)
 
 
 def read_table(url: str, format: str, declared: StructuredDatasetType) -> pa.Table:
