@@ -122,7 +122,7 @@ def _is_there(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError as error:
         return error.name is not None and not f"{name}.".startswith(f"{error.name}.")
-    except Exception:
+    except Exception:  # of the package's own code
         return True
 
 
@@ -141,7 +141,7 @@ def _import_from(name: str, file: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # a script may end with SystemExit; half a module must not stay
         del sys.modules[name]
         raise
     return module

@@ -82,7 +82,7 @@ def _types(record: Any) -> dict[str, Any]:
     """Give the fields that a value is made from, and their types, in their order."""
     try:
         hints = typing.get_type_hints(record, include_extras=True)
-    except Exception:  # names that only a type checker can see
+    except Exception:  # annotations are the user's code; most often a name that only a type checker can see
         hints = dict(getattr(record, "__annotations__", {}))
     known = _defaults(record)
     return {name: hint for name, hint in hints.items() if name in known}

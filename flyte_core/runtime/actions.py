@@ -34,7 +34,7 @@ async def call(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
     """Call a function of the user's: a coroutine function in the event loop, any other in a worker thread."""
     try:
         return await _call(func, args, kwargs)
-    except Exception as e:
+    except Exception as e:  # only marked; whatever the user's code raises goes on
         mark_as_task_code(e)
         raise
 

@@ -71,7 +71,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException:  # an interrupt too must not leave the file locked
         if connection.in_transaction:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
@@ -130,7 +130,7 @@ def _open(path: Path, check: bool) -> sqlite3.Connection:
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
         _prepare(connection)
-    except BaseException:
+    except BaseException:  # nobody else has the connection yet, also when interrupted
         connection.close()
         raise
     return connection

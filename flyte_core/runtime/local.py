@@ -145,7 +145,7 @@ class LocalController:
         def work() -> None:
             try:
                 future.set_result(context.run(asyncio.run, self.submit(task, args, kwargs)))
-            except BaseException as e:
+            except BaseException as e:  # handed to the thread that waits
                 future.set_exception(e)
 
         threading.Thread(target=work, name="flyte_core-nested-run", daemon=True).start()
@@ -196,7 +196,7 @@ class LocalController:
                 )
                 value = codec.decode_outputs(outputs) if codec.is_sync else await codec.adecode_outputs(outputs)
                 await _write_report(action)
-        except Exception as e:
+        except Exception as e:  # whatever it is, the task has failed
             await _write_report(action)
             error = as_task_error(e, task.name)
             self._tell("failed", action, seconds=time.monotonic() - started, error=error)
@@ -229,7 +229,7 @@ class LocalController:
                 if codec.is_sync:
                     return codec.encode_outputs(value, task.name, limit=task.max_inline_io_bytes)
                 return await codec.aencode_outputs(value, task.name, limit=task.max_inline_io_bytes)
-            except Exception as e:
+            except Exception as e:  # whatever it is, another attempt may do without
                 error = as_task_error(e, task.name)
                 if number > retries.count or not is_retryable(error):
                     raise error from error.__cause__

@@ -159,7 +159,7 @@ def _results(
             future = waiting.popleft()
             try:
                 result = future.result()
-            except Exception as e:
+            except Exception as e:  # the task's own, which the caller may want as a result
                 if not return_exceptions:
                     raise
                 result = e
@@ -185,7 +185,7 @@ def _one_by_one(call: _Call, values: Iterator[tuple[Any, ...]], return_exception
             result = call.task(*args, **kwargs)
             if inspect.iscoroutine(result):
                 result = run_coroutine(result)
-        except Exception as e:
+        except Exception as e:  # the task's own, which the caller may want as a result
             if not return_exceptions:
                 raise
             result = e

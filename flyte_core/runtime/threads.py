@@ -56,7 +56,7 @@ class _Job:
             result = self._context.run(self._func)
         except _Interrupted:
             return None
-        except Exception as e:
+        except Exception as e:  # handed to the coroutine that waits
             error = e
         except BaseException as e:
             # SystemExit and KeyboardInterrupt would end the event loop that waits for the result.

@@ -232,7 +232,7 @@ def _async_generator_function(func: Callable[..., Any], tracer: _Tracer) -> Call
                         sent = yield item
                     except GeneratorExit:
                         raise
-                    except BaseException as error:
+                    except BaseException as error:  # whatever the caller throws in is the generator's
                         step = generator.athrow(error)
                     else:
                         step = generator.asend(sent)

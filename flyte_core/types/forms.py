@@ -68,7 +68,7 @@ def form_for(t: Any) -> Form:
         form = _Known.forms[key] = Form(_same, _same)
         try:
             found = _compile(t)
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave the empty form for others
             del _Known.forms[key]
             raise
         form.to, form.back, form.is_text = found.to, found.back, found.is_text

@@ -247,6 +247,7 @@ def _source(fields: list[RecordField], plains: list[Plain]) -> str:
             positional.append(step)
         else:
             named.append(f"{field.argument}={step}")
+    # Whatever goes wrong in the fast half, the slow one finds out and says where.
     return (
         "def encode(v):\n"
         "    if type(v) is not _cls: return _slow_encode(v)\n"

@@ -38,8 +38,8 @@ def writing(url: str, format: str) -> Iterator[IO[bytes]]:
         sink = _Sink(target, cast("IO[bytes]", opened), None if storage.is_remote(target) else pool)
         try:
             yield cast("IO[bytes]", sink)
-        except Exception as error:
-            if sink.failure is not None and sink.failure is not error:  # polars turns it into an error of its own
+        except Exception as error:  # polars turns the storage's error into one of its own
+            if sink.failure is not None and sink.failure is not error:
                 raise sink.failure from error
             raise
         sink.settle()

@@ -133,7 +133,7 @@ class Container:
             await container._create_with_image()
             if container._copied:
                 await in_thread(container._bring_folders)
-        except BaseException as e:
+        except BaseException as e:  # a cancellation too: nobody else knows of the container
             await container.remove()
             if isinstance(e, EngineGone):
                 raise container._unavailable(e) from e
