@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flyte_core.cli.events import Tally
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from flyte_core.cli.tasks import Task
     from flyte_core.runtime import Run
 
-__all__ = ["execute", "task_failure"]
+__all__ = ["execute", "explanation", "task_failure"]
 
 
 def execute(task: Task, inputs: Mapping[str, Any], choices: Mapping[str, Any]) -> Run[Any]:
@@ -48,13 +49,44 @@ def execute(task: Task, inputs: Mapping[str, Any], choices: Mapping[str, Any]) -
         disable_run_cache=choices["no_cache"],
         on_event=tally,
     )
+    with _told(task, debug=choices["debug"]), Progress(tally):
+        return runner.run(task, **inputs)
+
+
+def explanation(task: Task, inputs: Mapping[str, Any], *, debug: bool) -> str:
+    """Have a task say how it would do its work.
+
+    Args:
+        task: the task; one of a type that can explain itself has ``async def explain(self, **inputs) -> str``.
+        inputs: value by input name.
+        debug: whether a failure shows the framework's frames too.
+
+    Returns:
+        The text, such as the plan of a query.
+
+    Raises:
+        Failure: with status 2 when the task's type has nothing to explain; else as `execute`.
+    """
+    from flyte_core._syncify import run_coroutine
+
+    explain = getattr(task, "explain", None)
+    if explain is None:
+        message = f"--explain: a task of type {task.task_type!r} has no plan to show"
+        raise Failure(message, status=USAGE, kind="usage", task=task.name)
+    with _told(task, debug=debug):
+        text: str = run_coroutine(explain(**inputs))
+    return text
+
+
+@contextlib.contextmanager
+def _told(task: Task, *, debug: bool) -> Iterator[None]:
+    """Make a `Failure` of whatever ends the work of a task."""
     try:
-        with Progress(tally):
-            return runner.run(task, **inputs)
+        yield
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         raise Failure("cancelled", status=CANCELLED, kind="cancelled", code="Cancelled", task=task.name) from error
     except Exception as error:
-        raise task_failure(task.name, error, whole=choices["debug"]) from error
+        raise task_failure(task.name, error, whole=debug) from error
 
 
 def _check_executor(name: str) -> None:

@@ -73,8 +73,8 @@ def readable(outputs: Mapping[str, Any], stored: Mapping[str, StoredOutput] | No
     """Write the outputs for people.
 
     A single output stands alone; several have their names before them. A record is a table of its fields, a list of
-    records a table with a row for each. A frame has the place where it is stored below it; of frames inside of lists
-    and dicts, that is all.
+    records a table with a row for each. A frame is a table of its first rows with the place where it is stored below;
+    of frames inside of lists and dicts, the place is all.
 
     Args:
         outputs: value by name.
@@ -100,11 +100,26 @@ def readable(outputs: Mapping[str, Any], stored: Mapping[str, StoredOutput] | No
 
 def _told(value: Any, stored: StoredOutput | None) -> Any:
     """Give what is to be written of an output that is stored elsewhere: its text and place, or only the places."""
-    if stored is None or not stored.has_table or _is_reference(value):
+    if stored is None or not stored.has_table:
         return value
     if stored.uri is None:
         return stored.form
-    return f"{_text(value)}\n\nstored as {stored.format or 'a table'}: {stored.uri}"
+    shown = _first_rows(value)
+    if shown is None and _is_reference(value):
+        return value
+    return f"{shown or _text(value)}\n\nstored as {stored.format or 'a table'}: {stored.uri}"
+
+
+def _first_rows(value: Any) -> str | None:
+    from flyte_core.cli.previews import preview
+
+    found = preview(value, _MAX_ROWS)
+    if found is None:
+        return None
+    text = table(found.columns, [[_cell(cell) for cell in row] for row in found.rows])
+    if not found.rows:
+        return f"{text}\nno rows"
+    return f"{text}\n... and more; the first {_MAX_ROWS} rows are shown" if found.has_more else text
 
 
 def _is_reference(value: Any) -> bool:

@@ -81,6 +81,7 @@ def _option(*names: str, **more: Any) -> Callable[[Callable[..., None]], Callabl
 @_option("--domain", metavar="NAME", help="The run's domain.")
 @_option("--overwrite-cache", is_flag=True, help="Compute cached results anew, and store them.")
 @_option("--no-cache", is_flag=True, help="Neither read nor store cached results.")
+@_option("--explain", is_flag=True, help="Print how the task would do its work, such as a query's plan; run nothing.")
 @_option("--debug", is_flag=True, help="Show whole tracebacks, with the framework's frames.")
 @click.pass_context
 def command(ctx: click.Context, /, **choices: Any) -> None:
@@ -140,6 +141,9 @@ class _State:
         choices = self.choices([*middle, *arguments.own], arguments, leading)
         self.as_json, self.debug = choices["as_json"], choices["debug"]
         self.refuse(task, arguments, leading)
+        if choices["explain"]:
+            self.explain(task, arguments)
+            return
         with self.stdout_kept():
             run = execute(task, arguments.values, choices)
             outputs, stored = by_name(task, run.outputs()), stored_outputs(task, run.literals)
@@ -147,6 +151,16 @@ class _State:
             out_json({"task": task.name, "outputs": jsonable(task, outputs, stored)})
         elif outputs:
             out(readable(outputs, stored))
+
+    def explain(self, task: Task, arguments: Arguments) -> None:
+        from flyte_core.cli.execute import explanation
+
+        with self.stdout_kept():
+            text = explanation(task, arguments.values, debug=self.debug)
+        if self.as_json:
+            out_json({"task": task.name, "plan": text})
+        else:
+            out(text)
 
     def choices(self, late: list[str], arguments: Arguments, leading: str) -> dict[str, Any]:
         """Give the values of the command's own options, wherever they stood."""
