@@ -20,6 +20,9 @@ Which plugins may be used is written alike in all three. A name alone means ever
 
 Of two sources that name one plugin, the nearer one's choice or block counts. Requirements add up, so that a nearer
 source cannot switch a policy off.
+
+Any other table of the file belongs to the plugin of its name, which reads it with `plugin_table`: ``[sql]`` in
+``flyte_core.toml``, ``[tool.flyte_core.sql]`` in ``pyproject.toml``. The core neither checks nor shows what is in it.
 """
 
 from __future__ import annotations
@@ -40,10 +43,12 @@ __all__ = [
     "KINDS",
     "PLUGINS_VARIABLE",
     "PluginSettings",
+    "PluginTable",
     "Setting",
     "Settings",
     "load_settings",
     "normalize_distribution",
+    "plugin_table",
 ]
 
 #: Every kind of plugin, by the singular name that settings, errors and listings use.
@@ -236,6 +241,21 @@ class Settings:
     log_level: Setting[str] = attrs.field(factory=lambda: Setting("WARNING", "default"))
 
 
+@attrs.frozen(kw_only=True)
+class PluginTable:
+    """What the file says to one plugin; made by `plugin_table`.
+
+    Args:
+        values: the table, as TOML has it; not shown, for the core cannot know what is in it.
+        source: the file and the table's name in it, for messages; empty when there is no such table.
+        folder: the file's folder, where relative paths in the table start.
+    """
+
+    values: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    source: str = ""
+    folder: str = ""
+
+
 class _Layer(NamedTuple):
     """The raw values of one source; relative paths in it start at ``base``."""
 
@@ -288,6 +308,33 @@ def load_settings(
     return Settings(**found)
 
 
+def plugin_table(name: str, cwd: str | os.PathLike[str] | None = None) -> PluginTable:
+    """Read what the settings' file says to one plugin.
+
+    Args:
+        name: the plugin's name, which is the table's.
+        cwd: where the search for the file starts; the working directory unless given.
+
+    Returns:
+        The table; an empty one when there is no file, or it has none of that name.
+
+    Raises:
+        InvalidValueError: the name is that of a setting of the core.
+        ConfigError: the file cannot be read, or what stands under the name is no table.
+
+    Example:
+        >>> plugin_table("sql", cwd="/")
+        PluginTable(source='', folder='')
+    """
+    known = _setting_names()
+    if not name or name in known:
+        raise InvalidValueError("plugin_table", "name", name, f"a plugin's name, not one of {', '.join(known)}")
+    layer = _file_layer(os.path.abspath(cwd) if cwd is not None else _working_directory())
+    if layer is None or name not in layer.values:
+        return PluginTable()
+    return PluginTable(values=layer.values[name], source=layer.where(name), folder=layer.base)
+
+
 # os.path and plain texts all through: every process reads its settings, and pathlib alone takes 4 ms to import.
 def _working_directory() -> str:
     try:
@@ -298,12 +345,12 @@ def _working_directory() -> str:
 
 def _flag_layer(flags: Mapping[str, object], base: str) -> _Layer:
     given = {name: value for name, value in flags.items() if value is not None}
-    _refuse_unknown("flags", given)
+    _refuse_keys("flags", given, _setting_names())
     return _Layer(given, base, "flag <name>")
 
 
 def _environment_layer(env: Mapping[str, str], base: str) -> _Layer:
-    names = [field.name for field in attrs.fields(Settings)]
+    names = _setting_names()
     values = {name: env[_variable(name)] for name in names if env.get(_variable(name))}
     return _Layer(values, base, f"environment {_variable('<NAME>')}")
 
@@ -370,9 +417,17 @@ def _parse_toml(path: str, content: bytes) -> dict[str, Any]:
     return document
 
 
-def _refuse_unknown(source: str, values: Mapping[str, Any]) -> None:
-    known = [field.name for field in attrs.fields(Settings)]
-    _refuse_keys(source, values, known)
+def _setting_names() -> list[str]:
+    return [field.name for field in attrs.fields(Settings)]
+
+
+def _refuse_unknown(path: str, table: Mapping[str, Any]) -> None:
+    """Refuse keys of a file that are no settings, but for the tables of plugins: those that look like no setting."""
+    known = _setting_names()
+    # A look for near misses loads difflib, which a table of the core's own need not pay for.
+    unknown = {key: value for key, value in table.items() if key not in known}
+    misspelt = {key: None for key, value in unknown.items() if not isinstance(value, dict) or near_misses(key, known)}
+    _refuse_keys(path, misspelt, known)
 
 
 def _refuse_keys(source: str, values: Mapping[str, Any], known: Iterable[str]) -> None:
