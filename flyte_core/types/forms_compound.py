@@ -11,7 +11,7 @@ from flyte_core.errors import TypeTransformerFailedError, near_misses
 from flyte_core.types import lookup
 from flyte_core.types.codec import type_name
 from flyte_core.types.forms import Form, form_for, same
-from flyte_core.types.mismatch import FieldsMismatchError, ValueMismatchError, fault_of, mismatch, shown, under
+from flyte_core.types.mismatch import FieldsMismatchError, ValueMismatchError, fault_of, made, mismatch, shown, under
 from flyte_core.types.tagged import meant, wrong_word
 
 if TYPE_CHECKING:
@@ -68,20 +68,13 @@ def _sequence(kind: Any, item: Form) -> Form:
         if not isinstance(obj, list):
             raise mismatch(f"{kind.__name__} as a JSON array", obj)
         found = _each(obj, item, "back")
-        return found if kind is list else _made(kind, found, kind.__name__)
+        return found if kind is list else made(kind, found, kind.__name__)
 
     return Form(encode, decode)
 
 
 def _order(item: Any) -> Any:
     return (0, item, "") if isinstance(item, (int, float)) else (1, 0, json.dumps(item, sort_keys=True))
-
-
-def _made(make: Any, found: Any, name: str) -> Any:
-    try:
-        return make(found)
-    except Exception as error:  # items of a set that cannot be hashed; a user's own constructor
-        raise ValueMismatchError(f"{name} refuses {shown(found)}: {error}") from error
 
 
 def _each(items: Iterable[Any], form: Form, way: str) -> list[Any]:
@@ -148,7 +141,7 @@ def _dict(t: Any, origin: Any, arguments: tuple[Any, ...]) -> Form:
             found = {keys.back(key): _at(key, values.back, item) for key, item in _pairs(obj["@dict"])}
         else:
             found = {(read_key or keys.back)(key): _at(key, values.back, item) for key, item in obj.items()}
-        return found if origin is dict else _made(make, found, type_name(t))
+        return found if origin is dict else made(make, found, type_name(t))
 
     return Form(encode, decode)
 
@@ -239,7 +232,7 @@ class _Named:
             raise FieldsMismatchError(owner, faults)
         if faults:
             raise ValueMismatchError(faults[0][1], faults[0][0])
-        return _made(self._make, done, owner)
+        return made(self._make, done, owner)
 
     def _read(self, obj: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         done: dict[str, Any] = {}

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flyte_core.errors import TypeTransformerFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flyteidl2.core.literals_pb2 import Literal
 
-__all__ = ["FieldsMismatchError", "ValueMismatchError", "because", "describe", "fault_of", "mismatch", "shown", "under"]
+__all__ = [
+    "FieldsMismatchError",
+    "ValueMismatchError",
+    "because",
+    "describe",
+    "fault_of",
+    "made",
+    "mismatch",
+    "shown",
+    "under",
+]
 
 _SHOWN = 120
+
+T = TypeVar("T")
 
 
 class ValueMismatchError(TypeTransformerFailedError):
@@ -95,6 +107,18 @@ _SAYS_NOTHING = ("invalid isoformat", "invalid literal for int", "could not conv
 def mismatch(expected: str, value: object) -> ValueMismatchError:
     """The error for a Python value where something else was expected."""
     return ValueMismatchError(f"expected {expected}, got {shown(value)} of type {type(value).__name__}")
+
+
+def made(make: Callable[[Any], T], value: object, name: str) -> T:
+    """What a class makes of a value; where it refuses, a mismatch says so.
+
+    Raises:
+        ValueMismatchError: naming the class by ``name``; what it raised is chained.
+    """
+    try:
+        return make(value)
+    except Exception as error:  # items of a set that cannot be hashed; a user's own constructor
+        raise ValueMismatchError(f"{name} refuses {shown(value)}: {error}") from error
 
 
 def under(error: TypeTransformerFailedError, step: str) -> ValueMismatchError:

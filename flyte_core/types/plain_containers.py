@@ -14,7 +14,7 @@ from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types.codec import type_name
 from flyte_core.types.generics import arguments_of, substituted
 from flyte_core.types.lookup import is_class
-from flyte_core.types.mismatch import FieldsMismatchError, ValueMismatchError, fault_of, mismatch, shown, under
+from flyte_core.types.mismatch import FieldsMismatchError, ValueMismatchError, fault_of, made, mismatch, shown, under
 from flyte_core.types.plain import Plain, plain_for
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def dict_parts(origin: Any, arguments: tuple[Any, ...]) -> tuple[Any, Any, Any]:
 
 
 def _sequence(kind: type, part: Plain) -> Plain:
+    name = type_name(kind)
+
     def encode(value: Any) -> Any:
         if not isinstance(value, kind):
             raise mismatch(kind.__name__, value)
@@ -85,16 +87,9 @@ def _sequence(kind: type, part: Plain) -> Plain:
         if not isinstance(plain, (list, tuple)):
             raise mismatch(kind.__name__, plain)
         items = _each(part.decode, plain, part.exact)
-        return items if kind is list else _made(kind, items)
+        return items if kind is list else made(kind, items, name)
 
     return Plain(encode, decode, shape=list, item=part) if kind is list else Plain(encode, decode)
-
-
-def _made(make: Any, items: Any) -> Any:
-    try:
-        return make(items)
-    except Exception as error:  # items of a set that cannot be hashed; a user's own constructor
-        raise ValueMismatchError(f"{type_name(make)} refuses {shown(items)}: {error}") from error
 
 
 def _each(convert: Convert, items: Any, exact: type | None) -> list[Any]:
@@ -128,6 +123,8 @@ def _through(items: Any, conversions: list[Convert]) -> list[Any]:
 
 
 def _mapping(kind: type[dict[Any, Any]], keys: Plain, values: Plain, make: Any = None) -> Plain:
+    kind_name = type_name(kind)
+
     def through(items: Any, expected: type[dict[Any, Any]], key_of: Convert, value_of: Convert) -> dict[Any, Any]:
         if not isinstance(items, expected):
             raise mismatch(kind.__name__, items)
@@ -144,7 +141,7 @@ def _mapping(kind: type[dict[Any, Any]], keys: Plain, values: Plain, make: Any =
 
     def decode(plain: Any) -> Any:
         done = through(plain, dict, _key_back(keys), values.decode)
-        return done if kind is dict else _made(make or kind, done)
+        return done if kind is dict else made(make or kind, done, kind_name)
 
     inline = kind is dict and keys.exact is str and not keys.nullable
     return Plain(
@@ -199,7 +196,7 @@ def _named_tuple(t: Any) -> Plain:
 
     def decode(plain: Any) -> Any:
         if isinstance(plain, dict):  # a person's JSON
-            return _made(lambda items: owner(**items), {**plain, **dict(_named(plain))})
+            return made(lambda items: owner(**items), {**plain, **dict(_named(plain))}, type_name(owner))
         count = len(plain) if isinstance(plain, (list, tuple)) else 0
         taken = parts[: max(least, min(count, len(parts)))]
         return owner(*_through(plain, [part.decode for part in taken]))

@@ -9,7 +9,7 @@ from flyteidl2.core.types_pb2 import LiteralType, SimpleType
 
 from flyte_core.types.codec import Codec, type_name
 from flyte_core.types.lookup import is_class, underlying
-from flyte_core.types.mismatch import ValueMismatchError, mismatch, shown
+from flyte_core.types.mismatch import ValueMismatchError, made, mismatch, shown
 from flyte_core.types.transformer import TypeTransformer
 
 if TYPE_CHECKING:
@@ -172,19 +172,15 @@ class _DerivedCodec(Codec):
 
     def __init__(self, t: type, base: Codec) -> None:
         super().__init__(t, base.literal_type)
-        self._base = base
+        self._base, self._name = base, type_name(t)
 
     def put(self, value: Any, literal: Literal) -> None:
         if not isinstance(value, self.python_type):
-            raise mismatch(type_name(self.python_type), value)
+            raise mismatch(self._name, value)
         self._base.put(self._base.python_type(value), literal)
 
     def decode(self, literal: Literal) -> Any:
-        value = self._base.decode(literal)
-        try:
-            return self.python_type(value)
-        except Exception as error:  # the class's own check
-            raise ValueMismatchError(f"{type_name(self.python_type)} refuses {shown(value)}: {error}") from error
+        return made(self.python_type, self._base.decode(literal), self._name)
 
 
 class _SimpleTransformer(CodecTransformer):
