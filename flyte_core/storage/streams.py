@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, AnyStr, Generic, cast
+from typing import IO, TYPE_CHECKING, Any, AnyStr, Generic, ParamSpec, TypeVar, cast
 
 import attrs
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     import asyncio
 
 __all__ = ["AsyncFile", "open", "open_sync"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _MODES = ("r", "w", "a", "x", "r+")
 _BUFFER = 1 << 20
@@ -200,6 +203,10 @@ class AsyncFile(Generic[AnyStr]):
         self._file: IO[AnyStr] = file
         self._lock: asyncio.Lock = asyncio.Lock()
 
+    async def _call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        async with self._lock:
+            return await in_thread_to_end(function, *args, **kwargs)
+
     @property
     def closed(self) -> bool:
         """Whether it is closed."""
@@ -212,48 +219,39 @@ class AsyncFile(Generic[AnyStr]):
 
     async def read(self, size: int = -1) -> AnyStr:
         """Read at most so many bytes or characters; all that are left for -1."""
-        async with self._lock:
-            return await in_thread_to_end(self._file.read, size)
+        return await self._call(self._file.read, size)
 
     async def readline(self, size: int = -1) -> AnyStr:
         """Read a line."""
-        async with self._lock:
-            return await in_thread_to_end(self._file.readline, size)
+        return await self._call(self._file.readline, size)
 
     async def readlines(self, hint: int = -1) -> list[AnyStr]:
         """Read all lines, or lines until they have so many bytes or characters."""
-        async with self._lock:
-            return await in_thread_to_end(self._file.readlines, hint)
+        return await self._call(self._file.readlines, hint)
 
     async def write(self, data: AnyStr) -> int:
         """Write bytes or text."""
-        async with self._lock:
-            return await in_thread_to_end(self._file.write, data)
+        return await self._call(self._file.write, data)
 
     async def writelines(self, lines: Iterable[AnyStr]) -> None:
         """Write pieces one after the other; nothing is put between them."""
-        async with self._lock:
-            await in_thread_to_end(self._file.writelines, lines)
+        await self._call(self._file.writelines, lines)
 
     async def seek(self, offset: int, whence: int = 0) -> int:
         """Go to a place."""
-        async with self._lock:
-            return await in_thread_to_end(self._file.seek, offset, whence)
+        return await self._call(self._file.seek, offset, whence)
 
     async def tell(self) -> int:
         """Say where it stands."""
-        async with self._lock:
-            return await in_thread_to_end(self._file.tell)
+        return await self._call(self._file.tell)
 
     async def flush(self) -> None:
         """Hand on what was gathered; it appears under the file's name only at the end."""
-        async with self._lock:
-            await in_thread_to_end(self._file.flush)
+        await self._call(self._file.flush)
 
     async def close(self) -> None:
         """End it; what was written in the modes ``w`` and ``x`` is then there, complete."""
-        async with self._lock:
-            await in_thread_to_end(self._file.close)
+        await self._call(self._file.close)
 
     def __aiter__(self) -> AsyncFile[AnyStr]:
         return self
@@ -270,8 +268,7 @@ class AsyncFile(Generic[AnyStr]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        async with self._lock:
-            await in_thread_to_end(self._file.__exit__, kind, error, trace)
+        await self._call(self._file.__exit__, kind, error, trace)
 
 
 async def open(
