@@ -148,11 +148,8 @@ class Handlers:
     replaceable: ClassVar[set[int]] = set()
 
     @classmethod
-    def add(cls, handler: Any, protocol: str, *, override: bool, replaceable: bool = False) -> bool:
-        """Put a handler into its table.
-
-        Returns:
-            Whether it was put there; a replaceable one gives way to any that is there already.
+    def add(cls, handler: Any, protocol: str, *, override: bool, replaceable: bool = False) -> None:
+        """Put a handler into its table; a replaceable one gives way to any that is there already.
 
         Raises:
             DuplicateHandlerError: another handler stands there, and ``override`` is false.
@@ -162,12 +159,11 @@ class Handlers:
         existing = by_format.get(handler.supported_format)
         if existing is not None and not override and id(existing) not in cls.replaceable:
             if replaceable:
-                return False
+                return
             raise DuplicateHandlerError(repr(existing), repr(handler))
         by_format[handler.supported_format] = handler
         if replaceable:
             cls.replaceable.add(id(handler))
-        return True
 
     @classmethod
     def set_defaults(cls, handler: Any, protocol: str, *, formats: bool, protocols: bool, override: bool) -> None:
