@@ -294,20 +294,16 @@ class Container:
             if getattr(e, "status", None) != 404:
                 logger.warning("container %s cannot be removed: %s; docker rm -f %s", self.id[:12], e, self.spec.name)
 
-    async def fetch_outputs(self) -> None:
+    async def fetch(self, name: str = "") -> None:
         """Bring back what it has written, where its folders are not this machine's.
+
+        Args:
+            name: one file of its output folder, which may be missing; by default all of the folder.
 
         Raises:
             OutputError: when a name leads out of the folder.
             EngineUnavailableError: when the engine does not answer.
         """
-        await self._fetch_all("")
-
-    async def fetch_report(self, name: str) -> None:
-        """Bring back one file of its output folder, if it is there; raises as `fetch_outputs`."""
-        await self._fetch_all(name)
-
-    async def _fetch_all(self, name: str) -> None:
         try:
             for mount in self._copied:
                 if mount.is_output:

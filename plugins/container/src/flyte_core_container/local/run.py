@@ -98,10 +98,7 @@ class _Run:
             await self._succeeded(container)
             lines = await self._lines(container)
             try:
-                if self.task.interface.outputs:
-                    await container.fetch_outputs()
-                else:
-                    await container.fetch_report(ERROR_FILE)
+                await container.fetch("" if self.task.interface.outputs else ERROR_FILE)
             except (OSError, OutputError) as e:
                 raise output_failure(self.spec, e, lines) from e
             # The engine takes its time for it, which reading the outputs can use.
@@ -132,7 +129,7 @@ class _Run:
     async def _report(self, container: Container) -> str | None:
         """Give what a failed container says of its failure; that it cannot be read does not hide the failure."""
         try:
-            await container.fetch_report(ERROR_FILE)
+            await container.fetch(ERROR_FILE)
             return read_report(self.staging.outputs)
         except (FlyteCoreError, OSError, ValueError) as e:
             logger.warning("task %r: the file %s of its container cannot be read: %s", self.task.name, ERROR_FILE, e)
