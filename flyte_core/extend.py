@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from flyte_core.hookspecs import hookimpl as hookimpl
     from flyte_core.models import PRIMARY_CONTAINER_DEFAULT_NAME as PRIMARY_CONTAINER_DEFAULT_NAME
     from flyte_core.registry import TaskPluginRegistry as TaskPluginRegistry
+    from flyte_core.runtime import DefaultTaskResolver as DefaultTaskResolver
     from flyte_core.runtime import is_initialized as is_initialized
+    from flyte_core.runtime import runtime_args as runtime_args
     from flyte_core.serialize import get_proto_extended_resources as get_proto_extended_resources
     from flyte_core.serialize import get_proto_resources as get_proto_resources
     from flyte_core.serialize import pod_spec_from_resources as pod_spec_from_resources
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PRIMARY_CONTAINER_DEFAULT_NAME",
     "AsyncFunctionTaskTemplate",
+    "DefaultTaskResolver",
     "HookCall",
     "TaskPluginRegistry",
     "TaskTemplate",
@@ -30,12 +33,14 @@ __all__ = [
     "hookimpl",
     "is_initialized",
     "pod_spec_from_resources",
+    "runtime_args",
 ]
 
 _lazy, _ = lazy_names(
     __name__,
     {
         "PRIMARY_CONTAINER_DEFAULT_NAME": "flyte_core.models",
+        "DefaultTaskResolver": "flyte_core.runtime.resolver",
         "HookCall": "flyte_core.hookspecs",
         "TaskPluginRegistry": "flyte_core.registry",
         "TaskTemplate": "flyte_core.template",
@@ -44,6 +49,7 @@ _lazy, _ = lazy_names(
         "hookimpl": "flyte_core.hookspecs",
         "is_initialized": "flyte_core.runtime",
         "pod_spec_from_resources": "flyte_core.serialize",
+        "runtime_args": "flyte_core.runtime.entrypoint_args",
     },
 )
 

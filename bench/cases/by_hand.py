@@ -106,7 +106,7 @@ def _container(function: str) -> tasks_pb2.Container:
             "--name",
             "{{.actionName}}",
             "--resolver",
-            "flyte_core_python.resolver.DefaultTaskResolver",
+            "flyte_core.runtime.resolver.DefaultTaskResolver",
             "mod",
             "many_tasks",
             "instance",

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from flyte_core.runtime.actions import around
     from flyte_core.runtime.cache import ResultCache
     from flyte_core.runtime.contexts import custom_context, get_custom_context, group
+    from flyte_core.runtime.documents import ErrorReport
+    from flyte_core.runtime.entrypoint_args import runtime_args
     from flyte_core.runtime.events import TaskEvent
     from flyte_core.runtime.executor import Executor, RunHandle, RunOptions
     from flyte_core.runtime.failures import user_frames
@@ -22,10 +24,13 @@ if TYPE_CHECKING:
     )
     from flyte_core.runtime.local import LocalExecutor
     from flyte_core.runtime.mapping import map
+    from flyte_core.runtime.resolver import DefaultTaskResolver
     from flyte_core.runtime.runner import Run, Runner, run, with_runcontext
     from flyte_core.runtime.tracing import TraceRecord, trace
 
 __all__ = [
+    "DefaultTaskResolver",
+    "ErrorReport",
     "Executor",
     "LocalExecutor",
     "ResultCache",
@@ -46,6 +51,7 @@ __all__ = [
     "is_initialized",
     "map",
     "run",
+    "runtime_args",
     "trace",
     "user_frames",
     "with_runcontext",
@@ -61,11 +67,14 @@ __getattr__, __dir__ = lazy_names(
         ),
         **dict.fromkeys(("Run", "Runner", "run", "with_runcontext"), ".runner"),
         **dict.fromkeys(("TraceRecord", "trace"), ".tracing"),
+        "DefaultTaskResolver": ".resolver",
+        "ErrorReport": ".documents",
         "LocalExecutor": ".local",
         "ResultCache": ".cache",
         "TaskEvent": ".events",
         "around": ".actions",
         "map": ".mapping",
+        "runtime_args": ".entrypoint_args",
         "user_frames": ".failures",
     },
 )

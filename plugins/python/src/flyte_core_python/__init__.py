@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flyte_core_python.resolver import DefaultTaskResolver
 from flyte_core_python.template import AsyncFunctionTaskTemplate
 
-__all__ = ["AsyncFunctionTaskTemplate", "DefaultTaskResolver"]
+__all__ = ["AsyncFunctionTaskTemplate"]

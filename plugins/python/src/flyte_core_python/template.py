@@ -84,6 +84,6 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R, F]):
         self, serialize_context: SerializationContext
     ) -> list[str]:
         """Give the command line of the runtime entry point for this task."""
-        from flyte_core_python.entrypoint import runtime_args
+        from flyte_core.extend import runtime_args
 
         return runtime_args(self, serialize_context)

@@ -1,0 +1,177 @@
+"""Where a task was declared: the module that a container imports, and the variable that holds the task there."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from flyte_core._logging import logger
+from flyte_core.errors import SerializationError
+from flyte_core.template import TaskTemplate
+
+__all__ = ["find_in_module", "place_of"]
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+def place_of(task: TaskTemplate, root_dir: Path) -> tuple[str, str]:
+    """Say which module a container imports to get a task, and the name under which the task is found there.
+
+    A function task goes by its function. Any other template goes by the variable of a module that holds it, or, for a
+    copy that ``override`` made, the task that it was made from.
+
+    Args:
+        task: the template.
+        root_dir: the folder from which modules are imported.
+
+    Returns:
+        The module's name as it is importable from ``root_dir``, and the name inside it.
+
+    Raises:
+        SerializationError: (a ValueError) when no module below ``root_dir``, and no installed one, has the task.
+    """
+    root = _real(os.fspath(root_dir))
+    func = getattr(task, "func", None)
+    code = getattr(inspect.unwrap(func), "__code__", None) if callable(func) else None
+    if func is None or code is None:
+        return _place_of_variable(task, root)
+    func = inspect.unwrap(func)
+    module = sys.modules.get(func.__module__)
+    file = getattr(module, "__file__", None) or code.co_filename
+    if "<locals>" in func.__qualname__:
+        logger.warning(
+            "task %r is defined inside a function, so a container cannot find it by its name; "
+            "define it at the top of its module, or give a pickled code bundle",
+            task.name,
+        )
+    found = _module_name(func.__module__, file, root)
+    if found is None:
+        raise SerializationError(_unreachable("the function of a task", func.__module__, file, root))
+    return found, _unambiguous(task, module, func.__name__)
+
+
+def _unambiguous(task: TaskTemplate, module: ModuleType | None, name: str) -> str:
+    """Give the function's name, unless by that name a container would find another task of the module."""
+    if module is None:
+        return name
+    found = find_in_module(module, name)
+    if found is None or found is task or found.name == task.name:
+        return name
+    return next((own for own, value in list(vars(module).items()) if value is task), name)
+
+
+def find_in_module(module: ModuleType, name: str) -> TaskTemplate | None:
+    """Give the task that a name means in a module: the variable's, the function's, or the task's own name.
+
+    Args:
+        module: an imported module.
+        name: what `place_of` gave.
+
+    Returns:
+        The task, or None.
+    """
+    found = getattr(module, name, None)
+    if isinstance(found, TaskTemplate):
+        return found
+    tasks = [value for value in vars(module).values() if isinstance(value, TaskTemplate)]
+    by_function = (task for task in tasks if getattr(getattr(task, "func", None), "__name__", None) == name)
+    by_name = (task for task in tasks if task.name == name)
+    return next(by_function, None) or next(by_name, None)
+
+
+# ---- templates without a function --------------------------------------------------------------------
+
+
+def _place_of_variable(task: TaskTemplate, root: str) -> tuple[str, str]:
+    def is_same(value: object) -> bool:
+        return value is task
+
+    def is_origin(value: object) -> bool:
+        return isinstance(value, TaskTemplate) and type(value) is type(task) and value.name == task.name
+
+    for matches in (is_same, is_origin):
+        # The user's own modules are few, those that are installed many.
+        for installed in (False, True):
+            found = list(_places(matches, root, installed))
+            if found:
+                return _declaring(found)
+    raise SerializationError(
+        f"task {task.name!r} is no variable of a module below the root folder {root} or of an installed package, so a "
+        f"container could not find it; assign it to a variable at the top of its module, or give a pickled code bundle"
+    )
+
+
+def _places(matches: Callable[[object], bool], root: str, installed: bool) -> Iterator[tuple[str, str, ModuleType]]:
+    """Give module name, variable and module of each variable that matches, one for each module."""
+    for name, module in list(sys.modules.items()):
+        # Not getattr: it would load what a lazy module puts off.
+        file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+        if not isinstance(file, str) or _is_installed(file) is not installed:
+            continue
+        importable = _module_name(name, file, root)
+        if importable is None:
+            continue
+        for variable, value in list(vars(module).items()):
+            if matches(value):
+                yield importable, variable, module
+                break
+
+
+def _declaring(places: list[tuple[str, str, ModuleType]]) -> tuple[str, str]:
+    """Choose the module that declares the task from those that have it, which may only import it."""
+    if len(places) > 1:
+        places = sorted(places, key=lambda place: (_imports(place[2], place[1]), place[0]))
+    return places[0][0], places[0][1]
+
+
+def _imports(module: ModuleType, variable: str) -> bool:
+    """Whether the module's source imports the variable; not readable source is taken to declare it."""
+    import ast
+
+    try:
+        tree = ast.parse(Path(str(module.__file__)).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return False
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return any(variable in (alias.asname or alias.name, "*") or alias.name == "*" for i in imports for alias in i.names)
+
+
+# ---- modules -----------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def _module_name(name: str, file: str, root: str) -> str | None:
+    """Name a module as it is importable from ``root``; None when it is not. The same for all tasks of a module."""
+    try:
+        relative: Path | None = Path(_real(file)).relative_to(root)
+    except ValueError:
+        relative = None
+    if relative is not None and not _is_installed(os.fspath(relative)):
+        parts = list(relative.with_suffix("").parts)
+        if parts[-1] == "__init__" and len(parts) > 1:
+            parts.pop()
+        return ".".join(parts)
+    return name if name != "__main__" and _is_installed(file) else None
+
+
+@lru_cache(maxsize=4096)
+def _real(path: str) -> str:
+    return os.fspath(Path(path).resolve())
+
+
+def _is_installed(file: str) -> bool:
+    return not _INSTALLED.isdisjoint(Path(file).parts)
+
+
+def _unreachable(what: str, name: str, file: Any, root: str) -> str:
+    return (
+        f"{what} is in module {name!r} ({file}), which is neither below the root folder {root} nor an installed "
+        f"package, so a container could not import it; set root_dir to a folder above the file, or give a pickled code "
+        f"bundle"
+    )

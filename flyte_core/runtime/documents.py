@@ -1,0 +1,207 @@
+"""Error documents: ``error.pb``, by which a container tells its platform why a task failed.
+
+The message is Flyte's ``ErrorDocument``. Its first schema, ``flyteidl.core``, has a time and a worker, at the numbers 5
+and 6 of the error; ``flyteidl2.core`` has left them out. They are written all the same: a reader who does not know
+them passes over them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+import attrs
+
+from flyte_core.errors import (
+    BaseRuntimeError,
+    FlyteCoreError,
+    HookError,
+    ModuleLoadError,
+    PluginError,
+    StorageError,
+    without_secrets,
+)
+from flyte_core.runtime.failures import is_retryable, user_frames
+
+if TYPE_CHECKING:
+    from flyteidl2.core import execution_pb2
+
+    from flyte_core.errors import ErrorKind
+
+__all__ = ["ERROR_NAME", "INPUTS_NAME", "OUTPUTS_NAME", "ErrorReport"]
+
+INPUTS_NAME = "inputs.pb"
+OUTPUTS_NAME = "outputs.pb"
+ERROR_NAME = "error.pb"
+
+#: Bytes of a message. Platforms take a document of more than 2 MiB for none, and put the message into a database.
+_MESSAGE_LIMIT = 64 * 1024
+
+# Tags of two fields of a length: their number, and wire type 2.
+_TIMESTAMP_TAG = 5 << 3 | 2
+_WORKER_TAG = 6 << 3 | 2
+
+
+def _worker() -> str:
+    return os.environ.get("_F_PN") or os.environ.get("HOSTNAME", "")
+
+
+@attrs.frozen(kw_only=True)
+class ErrorReport:
+    """Why a task failed, as its container tells the platform.
+
+    Args:
+        code: short machine-readable code.
+        message: the text for people; more than 64 KiB of it are cut out of its middle.
+        kind: whose fault it is: ``user``, ``system`` or ``unknown``.
+        recoverable: whether another attempt could end otherwise.
+        timestamp: when it happened, in seconds since 1970; default now. None where a document does not say.
+        worker: name of the pod or container; default that of the environment.
+
+    Example:
+        >>> report = ErrorReport(code="ValueError", message="no rows", kind="user")
+        >>> ErrorReport.from_bytes(report.to_bytes()) == report
+        True
+    """
+
+    code: str
+    message: str
+    kind: ErrorKind = "unknown"
+    recoverable: bool = True
+    timestamp: float | None = attrs.field(factory=time.time, eq=False)
+    worker: str = attrs.field(factory=_worker)
+
+    @classmethod
+    def from_exception(cls, error: BaseException) -> ErrorReport:
+        """Describe what a task, or the machinery round it, raised.
+
+        The message ends with the traceback of the user's own code, where there is some. Credentials in URLs are left
+        out.
+
+        Args:
+            error: what was raised.
+        """
+        if isinstance(error, BaseRuntimeError):
+            code, kind = error.code, error.kind
+        else:
+            code, kind = type(error).__name__, _kind(error)
+        return cls(
+            code=code,
+            message=without_secrets(_text(error)),
+            kind=kind,
+            recoverable=_is_recoverable(error),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Give the content of ``error.pb``."""
+        from flyteidl2.core import execution_pb2
+
+        error = execution_pb2.ContainerError(
+            code=_valid(self.code),
+            message=_shortened(_valid(self.message)),
+            kind=execution_pb2.ContainerError.RECOVERABLE if self.recoverable else 0,
+            origin=execution_pb2.ExecutionError.ErrorKind.Value(self.kind.upper()),
+        )
+        extra = b""
+        if self.timestamp is not None:
+            from google.protobuf.timestamp_pb2 import Timestamp
+
+            nanoseconds = round(self.timestamp * 1e9)
+            stamp = Timestamp(seconds=nanoseconds // 10**9, nanos=nanoseconds % 10**9)
+            extra += _field(_TIMESTAMP_TAG, stamp.SerializeToString())
+        if self.worker:
+            extra += _field(_WORKER_TAG, _valid(self.worker).encode())
+        error.MergeFromString(extra)
+        return execution_pb2.ErrorDocument(error=error).SerializeToString(deterministic=True)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ErrorReport:
+        """Read the content of an ``error.pb``.
+
+        Raises:
+            DecodeError: (of ``google.protobuf.message``) when it is something else.
+        """
+        from flyteidl2.core import execution_pb2
+
+        error = execution_pb2.ErrorDocument.FromString(data).error
+        timestamp, worker = _extra(error)
+        kinds: dict[int, ErrorKind] = {1: "user", 2: "system"}
+        return cls(
+            code=error.code,
+            message=error.message,
+            kind=kinds.get(error.origin, "unknown"),
+            recoverable=error.kind == execution_pb2.ContainerError.RECOVERABLE,
+            timestamp=timestamp,
+            worker=worker,
+        )
+
+
+# ---- an exception as a report ------------------------------------------------------------------------------
+
+
+def _kind(error: BaseException) -> ErrorKind:
+    if isinstance(error, (StorageError, HookError, OSError)):
+        return "system"
+    return "user" if isinstance(error, FlyteCoreError) else "unknown"
+
+
+def _is_recoverable(error: BaseException) -> bool:
+    """Whether another attempt could end otherwise: not when the image, the code or a value would have to change."""
+    if isinstance(error, ModuleLoadError):
+        return error.__cause__ is not None and not isinstance(error.__cause__, (ImportError, SyntaxError))
+    if isinstance(error, PluginError) and not isinstance(error, HookError):
+        return False
+    return is_retryable(error)
+
+
+def _text(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    raised: BaseException | None = error
+    while raised is not None:
+        frames = user_frames(raised)
+        if frames and (raised is not error or not isinstance(error, FlyteCoreError)):
+            break
+        raised = raised.__cause__
+    if raised is None:
+        return text
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
+    return f"{text}\n\n{''.join([*lines, *traceback.format_exception_only(type(raised), raised)]).rstrip()}"
+
+
+# ---- the wire ------------------------------------------------------------------------------------------------
+
+
+def _valid(text: str) -> str:
+    """Give a text that UTF-8 has bytes for, as protobuf wants it."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _shortened(text: str) -> str:
+    data = text.encode()
+    if len(data) <= _MESSAGE_LIMIT:
+        return text
+    half = _MESSAGE_LIMIT // 2
+    head, tail = data[:half].decode(errors="ignore"), data[-half:].decode(errors="ignore")
+    return f"{head}\n... {len(data) - 2 * half} bytes are left out ...\n{tail}"
+
+
+def _field(tag: int, content: bytes) -> bytes:
+    length, size = len(content), bytearray()
+    while length > 0x7F:
+        size.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes((tag, *size, length)) + content
+
+
+def _extra(error: execution_pb2.ContainerError) -> tuple[float | None, str]:
+    from google.protobuf.timestamp_pb2 import Timestamp
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
+    found = {field.field_number: field.data for field in UnknownFieldSet(error)}
+    stamp = found.get(_TIMESTAMP_TAG >> 3)
+    moment = Timestamp.FromString(stamp) if isinstance(stamp, bytes) else None
+    worker = found.get(_WORKER_TAG >> 3, b"")
+    text = worker.decode(errors="replace") if isinstance(worker, bytes) else ""
+    return None if moment is None else moment.seconds + moment.nanos / 1e9, text
