@@ -17,11 +17,10 @@ class OnFailure:
         undo: called where the block raises.
 
     Example:
-        >>> with OnFailure(lambda: print("undone")):
+        >>> from contextlib import suppress
+        >>> with suppress(KeyboardInterrupt), OnFailure(lambda: print("undone")):
         ...     raise KeyboardInterrupt
-        Traceback (most recent call last):
-        ...
-        KeyboardInterrupt
+        undone
     """
 
     def __init__(self, undo: Callable[[], object]) -> None:
