@@ -7,11 +7,16 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.dists import site, site_maker
 from tests.support.s3 import s3_server
 
 __all__ = ["s3_server", "site", "site_maker"]
+
+# How long an example takes says what else the machine does; the measurements are in the benchmarks.
+settings.register_profile("untimed", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
