@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from flyte_core.errors import StorageError
+from flyte_core.storage.undo import OnFailure
 
 if TYPE_CHECKING:
     from flyte_core.storage.engine import ObjectInfo
@@ -46,8 +48,13 @@ class PieceReader(ABC):
     def read(self, size: int = -1, /) -> bytes:
         """See `flyte_core.storage.engine.ReadHandle.read`."""
         self._check_open()
+        # Nobody gets the bytes of a read that fails, so the next one has to give them.
+        with OnFailure(functools.partial(setattr, self, "_position", self._position)):
+            parts = self._parts(sys.maxsize if size < 0 else size)
+        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+
+    def _parts(self, wanted: int) -> list[memoryview]:
         parts: list[memoryview] = []
-        wanted = sys.maxsize if size < 0 else size
         while wanted > 0:
             part = self._buffered(wanted)
             if not part:
@@ -61,7 +68,7 @@ class PieceReader(ABC):
             parts.append(part)
             self._position += len(part)
             wanted -= len(part)
-        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+        return parts
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         """See `flyte_core.storage.engine.ReadHandle.seek`."""
