@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_core.config import KINDS, PluginSettings, Settings, load_settings, normalize_distribution
+from flyte_core.config import (
+    KINDS,
+    PluginSettings,
+    PluginTable,
+    Settings,
+    load_settings,
+    normalize_distribution,
+    plugin_table,
+)
 from flyte_core.errors import ConfigError, InvalidTypeError, InvalidValueError
 
 
@@ -203,6 +211,9 @@ def test_a_wrong_variable_is_refused_with_its_name(text, part):
     [
         ("project = 1", "[project]"),
         ("projct = 'x'", "did you mean 'project'"),
+        ("sql = 'x'", "unknown key 'sql'; known are plugins, cache_dir"),
+        ("[plugin]\nblock = ['otel']", "did you mean 'plugins'"),
+        ("[projects.a]\nb = 1", "did you mean 'project'"),
         ("plugins = ['x']", "[plugins]"),
         ("[plugins]\nblock = 'otel'", "block"),
         ("[plugins]\nblock = [1]", "block"),
@@ -229,6 +240,40 @@ def test_a_pyproject_whose_tables_are_none_is_refused(tmp_path, text):
     (tmp_path / "pyproject.toml").write_text(text)
     with pytest.raises(ConfigError, match="expected a table"):
         load(cwd=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "head"), [("pyproject.toml", "tool.flyte_core.sql"), ("flyte_core.toml", "sql")])
+def test_a_table_of_no_setting_belongs_to_the_plugin_of_its_name(tmp_path, name, head):
+    (tmp_path / name).write_text(f"[{head}.connections.a]\nurl = 'duckdb://'\n")
+    (tmp_path / "deep").mkdir()
+    assert load(cwd=tmp_path / "deep") == load(cwd="/")
+    table = plugin_table("sql", tmp_path / "deep")
+    assert table.values == {"connections": {"a": {"url": "duckdb://"}}}
+    assert (table.source, table.folder) == (f"{tmp_path / name} [{head}]", str(tmp_path))
+    assert "duckdb" not in repr(table)
+
+
+def test_the_table_of_a_plugin_is_empty_where_no_file_has_one(tmp_path):
+    assert plugin_table("sql", tmp_path) == PluginTable()
+    (tmp_path / "flyte_core.toml").write_text("[other]\na = 1\n")
+    assert plugin_table("sql", tmp_path) == PluginTable()
+
+
+def test_the_table_of_a_plugin_is_searched_from_the_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "flyte_core.toml").write_text("[sql]\na = 1\n")
+    monkeypatch.chdir(tmp_path)
+    assert plugin_table("sql").values == {"a": 1}
+
+
+@pytest.mark.parametrize("name", ["", "plugins", "project"])
+def test_the_table_of_a_setting_is_no_plugins(name):
+    with pytest.raises(InvalidValueError, match="a plugin's name"):
+        plugin_table(name, "/")
+
+
+def test_a_table_as_a_flag_is_refused():
+    with pytest.raises(ConfigError, match="unknown key 'sql'"):
+        load(flags={"sql": {"a": 1}})
 
 
 def test_an_unknown_flag_is_refused():

@@ -48,27 +48,35 @@ def _secret_of(field: str, key: str) -> Secret:
 
 
 def _as_options(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    allowed = "values that JSON can write, by name"
-    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
-        raise InvalidTypeError("Connection", "options", type(values).__name__, allowed)
+    _check_mapping("options", values)
     try:
         # A copy in depth, of what a wire form can carry.
         return MappingProxyType(json.loads(json.dumps(dict(values), allow_nan=False)))
     except (TypeError, ValueError, RecursionError):
+        allowed = "values that JSON can write, by name"
         raise InvalidTypeError("Connection", "options", _NOT_SHOWN, allowed) from None
 
 
 def _as_secret_options(values: Mapping[str, Secret | str]) -> Mapping[str, Secret]:
+    _check_mapping("secret_options", values)
+    return MappingProxyType({name: _one_secret(name, value) for name, value in values.items()})
+
+
+def _one_secret(name: str, value: object) -> Secret:
+    if isinstance(value, str):
+        return _secret_of(f"secret_options[{name!r}]", value)
+    if not isinstance(value, Secret):
+        shown = {name: type(value).__name__}
+        raise InvalidTypeError("Connection", "secret_options", shown, "Secrets or their keys, by the option's name")
+    return value
+
+
+def _check_mapping(field: str, values: object) -> None:
     if not isinstance(values, Mapping):
-        raise InvalidTypeError("Connection", "secret_options", type(values).__name__, "secrets by the option's name")
-    found: dict[str, Secret] = {}
-    for name, value in values.items():
-        secret = _secret_of(f"secret_options[{name!r}]", value) if isinstance(value, str) else value
-        if not isinstance(name, str) or not isinstance(secret, Secret):
-            shown = {name: type(value).__name__}
-            raise InvalidTypeError("Connection", "secret_options", shown, "Secrets or their keys, by the option's name")
-        found[name] = secret
-    return MappingProxyType(found)
+        raise InvalidTypeError("Connection", field, type(values).__name__, "a mapping by the option's name")
+    for name in values:
+        if not isinstance(name, str):
+            raise InvalidTypeError("Connection", field, name, "texts as names")
 
 
 def _shown(values: Mapping[str, Any]) -> str:
@@ -370,21 +378,25 @@ def _read(secret: Secret, what: str, env: Mapping[str, str]) -> Hidden:
         if text:
             return Hidden(text)
     places = [f"the environment variable {secret.as_env_var}"] if secret.as_env_var else []
-    places += [f"the file {file}" for file in files]
+    places += [f"the file {file}" for file in files[:1]]
     name = f"{secret.key!r} of group {secret.group!r}" if secret.group else repr(secret.key)
     raise ConnectionConfigError(
         f"{what} is the secret {name}, which is not here: looked for {' and '.join(places)}. "
-        f"For a local run set {'the variable' if secret.as_env_var else 'up the file'}; for a cluster, have the "
-        "secret in its store, and among the task's secrets where the connection is only named"
+        f"For a local run give it there; for a cluster, have it in the secret store, and among the task's secrets "
+        "where the task only names its connection"
     )
 
 
 def _files(secret: Secret) -> list[Path]:
-    """Give the places of a mounted secret, the likeliest first: by key, or by group and key, or the mount itself."""
+    """Give the places of a mounted secret, the likeliest first.
+
+    Flyte's webhook mounts ``<group>/<key>`` in lower case; a stand-in for it may write the names as they are, or mount
+    the file itself.
+    """
     if secret.mount is None:
         return []
-    in_group = [secret.mount / secret.group / secret.key] if secret.group else []
-    return [*in_group, secret.mount / secret.key, secret.mount]
+    name = f"{secret.group}/{secret.key}" if secret.group else secret.key
+    return [secret.mount / place for place in dict.fromkeys((name, name.lower(), secret.key, secret.key.lower(), ""))]
 
 
 def _content(file: Path, what: str) -> str | None:

@@ -24,8 +24,10 @@ _CREDENTIAL_NAME = re.compile(
     r"|(?:private|api|access|account|shared|auth)_?key"
 )
 # What says where a credential is, or what kind, is none: credentials_path, private_key_file, token_url.
-_ABOUT_A_CREDENTIAL = re.compile(r"(?:path|file|dir|directory|folder|location|name|storage|timeout|ur[il]|type|mode)$")
-_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.\-]{0,30}://[^\s/@:]{0,200}:[^\s@]{1,1000}@", re.IGNORECASE)
+_ABOUT_A_CREDENTIAL = re.compile(
+    r"(?:path|file|dir|directory|folder|location|name|storage|timeout|ur[il]|type|mode|encryption)$"
+)
+_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.\-]{0,30}://[^\s/@:]{0,200}:(?!\d+/)[^@\n]{1,1000}@", re.IGNORECASE)
 # As in the connection texts of ODBC and libpq.
 _PAIR = re.compile(r"(?P<name>[a-z][\w\-]{0,60})\s{0,5}=\s{0,5}[^\s;&]", re.IGNORECASE)
 
