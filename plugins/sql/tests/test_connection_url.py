@@ -108,7 +108,7 @@ def test_the_address_is_what_people_write(url, address):
         ("postgresql://ann:p%40w@h/d?sslmode=require", "postgresql://ann@h/d?sslmode=require", "p@w", {}),
         (
             "duckdb:///md:db?motherduck_token=t&threads=2",
-            "duckdb:///md%3Adb?threads=2",
+            "duckdb:///md:db?threads=2",
             None,
             {"motherduck_token": "t"},
         ),
@@ -123,3 +123,14 @@ def test_the_address_is_what_people_write(url, address):
 def test_secrets_are_split_from_the_rest_of_a_url(url, bare, password, query):
     split, parts = split_secrets(url)
     assert (split, parts.password, parts.secret_query) == (bare, password, query)
+
+
+@given(
+    path=st.text(st.characters(exclude_characters="\n\r\0", exclude_categories=["Cs"]), min_size=1),
+    value=st.text(min_size=1),
+)
+def test_a_duckdb_file_of_any_name_survives_the_split(path, value):
+    url = urls._render(UrlParts(scheme="duckdb", database=path, query={"token": "x", "a": value}))
+    split, parts = split_secrets(url)
+    assert (parts.database, parts.query["a"]) == (path, value)
+    assert parse_url(split) == UrlParts(scheme="duckdb", database=path, query={"a": value})

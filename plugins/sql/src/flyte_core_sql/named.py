@@ -12,7 +12,7 @@ from flyte_core.errors import FlyteCoreError, InvalidTypeError, InvalidValueErro
 from flyte_core.models import Secret
 from flyte_core_sql.credentials import Hidden, carries_credentials
 from flyte_core_sql.errors import ConnectionConfigError
-from flyte_core_sql.url import backend_of, split_secrets
+from flyte_core_sql.url import backend_of, split_secrets, start_in
 
 if TYPE_CHECKING:
     import os
@@ -24,8 +24,6 @@ _PREFIX = "FLYTE_CORE_SQL_"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*\Z")
 _KEYS = ("url", "password", "options", "secret_options", "driver", "read_only")
 _SECRET_KEYS = {"secret": "key", "group": "group", "env": "as_env_var", "mount": "mount"}
-#: What follows ``sqlite:///`` or ``duckdb:///`` and is no relative path: a scheme of its own, memory, an absolute path.
-_NO_RELATIVE_FILE = re.compile(r"/|:memory:|[a-z0-9]{2,}:|[a-z]:[\\/]|\Z", re.IGNORECASE)
 
 
 @attrs.frozen(kw_only=True)
@@ -119,7 +117,7 @@ def _from_table(table: PluginTable, name: str, values: object) -> Configured:
     _refuse_unknown(where, values, _KEYS)
     if not isinstance(values.get("url"), str):
         raise ConnectionConfigError(f'{where}: expected url = "...", a text such as "postgresql://ann@host/database"')
-    fields = dict(values, url=_from_folder(values["url"], table.folder))
+    fields: dict[str, Any] = {**values, "url": start_in(table.folder, values["url"])}
     if "password" in values:
         fields["password"] = _secret(f"{where} password", values["password"])
     if "secret_options" in values:
@@ -151,18 +149,6 @@ def _secret(where: str, value: object) -> Secret:
         return Secret(**{"key": value.get("env", ""), **fields})
     except FlyteCoreError as error:
         raise ConnectionConfigError(f"{where}: {error}") from error
-
-
-def _from_folder(url: str, folder: str) -> str:
-    """Let a relative file of a configured URL start at the folder of the configuration, as other settings' do."""
-    scheme, slashes, place = url.partition(":///")
-    if not slashes or backend_of(url) not in ("sqlite", "duckdb"):
-        return url
-    file, mark, query = place.partition("?")
-    if _NO_RELATIVE_FILE.match(file):
-        return url
-    start = folder.rstrip("/").replace("%", "%25").replace("?", "%3F")
-    return f"{scheme}:///{start}/{file}{mark}{query}"
 
 
 def _from_variable(variable: str, url: str, in_file: Configured | None) -> Configured:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import attrs
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-__all__ = ["UrlParts", "backend_of", "dialect_of", "is_url", "parse_url", "split_secrets"]
+__all__ = ["UrlParts", "backend_of", "dialect_of", "is_url", "parse_url", "split_secrets", "start_in"]
 
 #: sqlglot's dialect by the first word of a URL, where the two differ; ANSI SQL is ``""``.
 _DIALECTS = {
@@ -39,6 +39,9 @@ _SAME_NAME = frozenset(
 
 # DuckDB's URLs need no more of the grammar than this, and SQLAlchemy takes a tenth of a second to import.
 _DUCKDB = re.compile(r"duckdb://(?:/(?P<database>[^?\n]*))?(?:\?(?P<query>[^\n]*))?\Z")
+
+#: What is no relative file: a scheme of its own, memory, an absolute path.
+_NO_RELATIVE_FILE = re.compile(r"/|:memory:|[a-z0-9]{2,}:|[a-z]:[\\/]", re.IGNORECASE)
 
 
 @attrs.frozen(kw_only=True)
@@ -149,11 +152,37 @@ def split_secrets(url: str) -> tuple[str, UrlParts] | None:
     parts = parse_url(url)
     if parts is None or (parts.password is None and not parts.secret_query):
         return None if parts is None else (url, parts)
+    plain = {name: value for name, value in parts.query.items() if name not in parts.secret_query}
+    return _render(attrs.evolve(parts, password=None, query=plain)), parts
+
+
+def start_in(folder: str, url: str) -> str:
+    """Let the relative file of a URL start at a folder; other URLs stay as they are.
+
+    Example:
+        >>> start_in("/data", "duckdb:///sales.db?threads=2"), start_in("/data", "duckdb:////sales.db")
+        ('duckdb:////data/sales.db?threads=2', 'duckdb:////sales.db')
+    """
+    if backend_of(url) not in ("sqlite", "duckdb"):
+        return url
+    parts = parse_url(url)
+    if parts is None or parts.database is None or parts.host or _NO_RELATIVE_FILE.match(parts.database):
+        return url
+    return _render(attrs.evolve(parts, database=f"{folder.rstrip('/')}/{parts.database}"))
+
+
+def _render(parts: UrlParts) -> str:
+    """Write the parts as the URL that `parse_url` reads; SQLAlchemy 2.0 and 2.1 differ in how they write a file."""
+    if parts.scheme == "duckdb" and not (parts.host or parts.username):
+        file = (parts.database or "").replace("%", "%25").replace("?", "%3F")
+        query = urlencode(parts.query, doseq=True)
+        return f"duckdb://{f'/{file}' if file else ''}{f'?{query}' if query else ''}"
     from sqlalchemy.engine import URL
 
-    plain = {name: value for name, value in parts.query.items() if name not in parts.secret_query}
-    bare = URL.create(parts.scheme, parts.username, None, parts.host, parts.port, parts.database, plain)
-    return bare.render_as_string(hide_password=False), parts
+    url = URL.create(
+        parts.scheme, parts.username, parts.password, parts.host, parts.port, parts.database, dict(parts.query)
+    )
+    return url.render_as_string(hide_password=False)
 
 
 def _make_url(url: str) -> URL | None:
