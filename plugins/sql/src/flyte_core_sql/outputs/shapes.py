@@ -116,13 +116,19 @@ def rows_of(owner: str, name: str, python_type: Any) -> Rows:
     (item,) = typing.get_args(inner) or (Any,)
     cell = cell_for(item)
     within, item_is_optional = without_none(bare(item))
+    # An array of arrays, structs or anything may be what one row of the list is.
+    may_be_row = cell.is_list or within in (Any, object) or _is_dict(within) or record_of(within) is not None
     return Rows(
         subject=subject,
         is_list=True,
         is_optional=False,
         reader=_reader(within, item_is_optional),
-        arrays=None if cell.is_list or item in (Any, object) else cell_for(inner),
+        arrays=None if may_be_row else cell_for(inner),
     )
+
+
+def _is_dict(t: Any) -> bool:
+    return (typing.get_origin(t) or t) is dict
 
 
 def columns_of(owner: str, types: dict[str, Any]) -> Rows:
@@ -154,7 +160,7 @@ def _reader(t: Any, is_optional: bool) -> Callable[[Rows, Sequence[str]], Callab
     if record is not None:
         return lambda rows, columns: _record_reader(rows, record, columns)
     cell = cell_for(typing.Optional[t] if is_optional else t)  # noqa: UP045 - built
-    if (typing.get_origin(t) or t) is dict:
+    if _is_dict(t):
         keys, values = typing.get_args(t) or (str, Any)
         if keys in (str, Any):
             return lambda rows, columns: _dict_reader(rows, cell, cell_for(values), columns)

@@ -65,16 +65,16 @@ def store(
     finally:
         for part in parts:
             if part != kept:
-                _remove(part)
+                # Where no task runs, each new path of storage has a temporary folder around it.
+                _remove(part, with_parent=new_place is storage.new_path and ctx() is None)
     return kept
 
 
-def _remove(place: str) -> None:
+def _remove(place: str, *, with_parent: bool) -> None:
     # What went wrong before matters more than what cannot be removed.
     with suppress(StorageError):
         storage.delete_sync(place, recursive=True)
-    if ctx() is None and not storage.is_remote(place):
-        # Where no task runs, each new path has a temporary folder around it.
+    if with_parent:
         with suppress(OSError):
             storage.local_path(place).parent.rmdir()
 

@@ -1,0 +1,182 @@
+"""Tables: `DataFrame` in memory and in storage, the classes of frames, and declared columns."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from flyte_core_sql.errors import ConnectionLostError, ResultError
+
+from flyte_core.errors import DataFrameSchemaError
+from flyte_core.io import DataFrame
+from flyte_core.types import TypeEngine
+
+EVERYTHING = """
+    SELECT 1::TINYINT AS small, 2::BIGINT AS big, 1.50::DECIMAL(10, 2) AS price, 0.5::DOUBLE AS share, 'ä' AS word,
+        true AS yes, DATE '2024-02-29' AS day, TIMESTAMP '2024-02-29 10:00:00.000001' AS moment,
+        '\\x00\\xff'::BLOB AS data, [1, NULL] AS items, {'a': 1} AS record, '{"a": 1}'::JSON AS doc,
+        NULL::VARCHAR AS nothing, INTERVAL '3 days 1 second' AS span, sum(7) AS total
+"""
+VALUES = {
+    "small": 1,
+    "big": 2,
+    "price": Decimal("1.50"),
+    "share": 0.5,
+    "word": "ä",
+    "yes": True,
+    "day": dt.date(2024, 2, 29),
+    "moment": dt.datetime(2024, 2, 29, 10, 0, 0, 1),
+    "data": b"\x00\xff",
+    "items": [1, None],
+    "record": {"a": 1},
+    "doc": '{"a": 1}',
+    "nothing": None,
+    "span": dt.timedelta(days=3, seconds=1),
+    "total": Decimal(7),
+}
+
+
+@pytest.fixture(autouse=True)
+def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+@pytest.mark.parametrize("max_in_memory", [0, 2**20])
+@pytest.mark.parametrize("t", [DataFrame, DataFrame | None, Annotated[DataFrame, {"big": int}]], ids=str)
+def test_every_type_survives_in_a_dataframe(duck, output, t, max_in_memory):
+    found = output(duck(EVERYTHING), t, max_in_memory=max_in_memory)
+    assert type(found) is DataFrame
+    assert found.open(pa.Table).all_sync().to_pylist() == [VALUES]
+
+
+def test_a_small_result_is_a_table_in_memory(duck, output, tmp_path):
+    found = output(duck("SELECT * FROM range(10000) t(a)"), DataFrame)
+    assert isinstance(found.val, pa.Table)
+    assert found.val.column("a").to_pylist() == list(range(10000))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_a_large_result_is_stored_as_it_comes(duck, output, form):
+    found = output(duck("SELECT * FROM range(10000) t(a)"), Annotated[DataFrame, form], max_in_memory=20_000)
+    assert (found.val, found.format) == (None, form)
+    assert found.open(pd.DataFrame).all_sync()["a"].tolist() == list(range(10000))
+
+
+def test_a_stored_result_leaves_the_task_where_it_is(duck, output):
+    t = Annotated[DataFrame, {"a": int}]
+    found = output(duck("SELECT * FROM range(10) t(a)"), t, max_in_memory=0)
+    literal = asyncio.run(TypeEngine.to_literal(found, t, TypeEngine.to_literal_type(t)))
+    dataset = literal.scalar.structured_dataset
+    assert dataset.metadata.structured_dataset_type.format == "parquet"
+    assert [column.name for column in dataset.metadata.structured_dataset_type.columns] == ["a"]
+
+
+def test_a_format_that_only_an_encoder_knows_stays_in_memory(duck, output):
+    assert output(duck("SELECT 1 AS a"), Annotated[DataFrame, "delta"], max_in_memory=0).val is not None
+
+
+@pytest.mark.parametrize("t", [DataFrame, pa.Table, pd.DataFrame, pl.DataFrame, pl.LazyFrame], ids=str)
+def test_no_rows_are_a_table_with_the_columns(duck, output, t):
+    found = output(duck("SELECT 1::BIGINT AS a, 'x' AS b WHERE false"), t)
+    if t is DataFrame:
+        found = found.open(pa.Table).all_sync()
+    columns = found.collect_schema().names() if t is pl.LazyFrame else getattr(found, "column_names", None)
+    assert list(found.columns if columns is None else columns) == ["a", "b"]
+
+
+def _plain(frame: Any) -> Any:
+    if isinstance(frame, pa.Table):
+        return frame.to_pydict()
+    if isinstance(frame, pd.DataFrame):
+        return {name: list(frame[name]) for name in frame}
+    return frame.lazy().collect().to_dict(as_series=False)
+
+
+@pytest.mark.parametrize("annotated", [False, True])
+@pytest.mark.parametrize("t", [pa.Table, pd.DataFrame, pl.DataFrame, pl.LazyFrame], ids=str)
+def test_a_result_is_a_frame_of_the_declared_class(duck, output, t, annotated):
+    declared = Annotated[t, {"n": int, "word": str}] if annotated else t
+    found = output(duck("SELECT range AS n, 'x' AS word FROM range(3000)"), declared)
+    assert isinstance(found, t)
+    assert _plain(found) == {"n": list(range(3000)), "word": ["x"] * 3000}
+
+
+def test_a_sum_is_an_integer_where_that_is_declared(duck, output):
+    query = "SELECT sum(range) AS total FROM range(10)"
+    found = output(duck(query), Annotated[pa.Table, {"total": int}])
+    assert found.schema.field("total").type == pa.int64()
+    stored = output(duck(query), Annotated[DataFrame, {"total": int}], max_in_memory=0)
+    assert pq.read_table(stored.uri).to_pydict() == {"total": [45]}
+
+
+@pytest.mark.parametrize("max_in_memory", [0, 2**20])
+@pytest.mark.parametrize("t", [DataFrame, pd.DataFrame, pl.LazyFrame], ids=str)
+def test_columns_that_differ_from_the_declared_ones_are_told(duck, output, t, max_in_memory, tmp_path):
+    declared = Annotated[t, {"number": int, "word": int}]
+    with pytest.raises(DataFrameSchemaError) as error:
+        output(duck("SELECT 1::BIGINT AS numbr, 'x' AS word"), declared, max_in_memory=max_in_memory)
+    assert str(error.value) == (
+        "the table at output 'o0' of task 'top' is not what is declared: column 'number' is declared int and is not "
+        "there (did you mean 'numbr'?); column 'word' is declared int and is string; the table has numbr (int64), "
+        "word (string). Correct the columns in Annotated[...], or the task that wrote the table"
+    )
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_declared_schema_of_arrow_is_checked(duck, output):
+    declared = Annotated[DataFrame, pa.schema({"a": pa.string()})]
+    with pytest.raises(DataFrameSchemaError, match="column 'a' is declared string and is int32"):
+        output(duck("SELECT 1 AS a"), declared)
+
+
+@pytest.mark.parametrize("t", [DataFrame, pa.Table], ids=str)
+def test_two_columns_of_one_name_are_refused_before_anything_is_read(duck, output, t):
+    with pytest.raises(ResultError, match="several columns are named 'a'; name each with AS"):
+        output(duck("SELECT 1 AS a, 2 AS b, 3 AS a"), t)
+
+
+def test_types_that_widen_from_batch_to_batch_are_one_table(made, output):
+    result = made.of(pa.table({"a": pa.nulls(1)}), pa.table({"a": [1]}), pa.table({"a": [1.5]}))
+    assert output(result, DataFrame).val.to_pydict() == {"a": [None, 1.0, 1.5]}
+    result = made.of(pa.table({"a": pa.nulls(1)}), pa.table({"a": [1]}), pa.table({"a": [1.5]}))
+    assert pq.read_table(output(result, DataFrame, max_in_memory=0).uri).to_pydict() == {"a": [None, 1.0, 1.5]}
+
+
+@pytest.mark.parametrize("max_in_memory", [0, 2**20])
+@pytest.mark.parametrize("t", [DataFrame, pl.LazyFrame, pd.DataFrame], ids=str)
+def test_a_database_that_fails_in_the_middle_leaves_nothing(made, output, t, max_in_memory, tmp_path):
+    def batches() -> Any:
+        yield pa.RecordBatch.from_pydict({"a": [1]})
+        yield pa.RecordBatch.from_pydict({"a": [1.5]})
+        raise ConnectionLostError("the server went away")
+
+    with pytest.raises(ConnectionLostError, match="the server went away"):
+        output(made(["a"], batches=batches()), t, max_in_memory=max_in_memory)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_rest_of_a_result_is_let_go_after_an_error(output):
+    class Result:
+        columns, row_count, closed = ["a"], None, False
+
+        def batches(self) -> Any:
+            try:
+                yield pa.RecordBatch.from_pydict({"a": [1]})
+                yield pa.RecordBatch.from_pydict({"a": ["x"]})
+                yield pa.RecordBatch.from_pydict({"a": [1]})
+            finally:
+                self.closed = True
+
+    result = Result()
+    with pytest.raises(ResultError, match="several types, int64 and string"):
+        output(result, DataFrame, max_in_memory=0)
+    assert result.closed
