@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import attrs
 
+from flyte_core._settings_file import find_table
 from flyte_core.errors import ConfigError, InvalidTypeError, InvalidValueError, near_misses
 
 if TYPE_CHECKING:
@@ -64,10 +65,6 @@ _TEXT_FORMS = {
     "require": "+name to require",
 }
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_FILE_NAMES = ("flyte_core.toml", "pyproject.toml")
-
-# Parsing TOML takes longer than all else here, and most projects only have flyte_core in a dependency or entry point.
-_MAYBE_OUR_TABLE = rb"""(?m)(?:tool["' \t]*\.|[{,]|^)[ \t"']*flyte_core["' \t]*[=.\]]"""
 
 T = TypeVar("T")
 
@@ -361,60 +358,11 @@ def _variable(name: str) -> str:
 
 def _file_layer(start: str) -> _Layer | None:
     """Give the settings of the nearest folder upwards that has some."""
-    for folder in _upwards(start):
-        for file_name in _FILE_NAMES:
-            path = os.path.join(folder, file_name)
-            table = _table(path)
-            if table is not None:
-                _refuse_unknown(path, table)
-                prefix = "" if file_name == "flyte_core.toml" else "tool.flyte_core."
-                return _Layer(table, folder, f"{path} [{prefix}<name>]")
-    return None
-
-
-def _upwards(folder: str) -> Iterable[str]:
-    while True:
-        yield folder
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return
-        folder = parent
-
-
-def _table(path: str) -> Mapping[str, Any] | None:
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
+    found = find_table(start)
+    if found is None:
         return None
-    whole_file = os.path.basename(path) == "flyte_core.toml"
-    if not whole_file and (b"flyte_core" not in content or not re.search(_MAYBE_OUR_TABLE, content)):
-        return None
-    document = _parse_toml(path, content)
-    table = document if whole_file else _tool_table(path, document)
-    if table is not None and not isinstance(table, dict):
-        raise ConfigError(f"{path} [tool.flyte_core]: expected a table, got {type(table).__name__}")
-    return table
-
-
-def _tool_table(path: str, document: Mapping[str, Any]) -> Any:
-    tool = document.get("tool", {})
-    if not isinstance(tool, dict):
-        raise ConfigError(f"{path} [tool]: expected a table, got {type(tool).__name__}")
-    return tool.get("flyte_core")
-
-
-def _parse_toml(path: str, content: bytes) -> dict[str, Any]:
-    import sys
-    from importlib import import_module
-
-    # tomli is tomllib under its older name; Python 3.10 has neither.
-    tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        document: dict[str, Any] = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    return document
+    _refuse_unknown(found.path, found.values)
+    return _Layer(found.values, os.path.dirname(found.path), f"{found.path} [{found.prefix}<name>]")
 
 
 def _setting_names() -> list[str]:
