@@ -109,9 +109,13 @@ def _place_of_variable(task: TaskTemplate, root: str) -> tuple[str, str]:
 
 def _places(matches: Callable[[object], bool], root: str, installed: bool) -> Iterator[tuple[str, str, ModuleType]]:
     """Give module name, variable and module of each variable that matches, one for each module."""
-    for name, module in list(sys.modules.items()):
+    # What stands there need not be a module.
+    modules: list[tuple[str, object]] = list(sys.modules.items())
+    for name, module in modules:
+        if not isinstance(module, ModuleType):
+            continue
         # Not getattr: it would load what a lazy module puts off.
-        file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+        file = vars(module).get("__file__")
         if not isinstance(file, str) or _is_installed(file) is not installed:
             continue
         importable = _module_name(name, file, root)

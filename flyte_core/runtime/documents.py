@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
@@ -19,7 +20,6 @@ from flyte_core.errors import (
     FlyteCoreError,
     HookError,
     ModuleLoadError,
-    PluginError,
     StorageError,
     without_secrets,
 )
@@ -30,14 +30,16 @@ if TYPE_CHECKING:
 
     from flyte_core.errors import ErrorKind
 
-__all__ = ["ERROR_NAME", "INPUTS_NAME", "OUTPUTS_NAME", "ErrorReport"]
+__all__ = ["ErrorReport"]
 
-INPUTS_NAME = "inputs.pb"
-OUTPUTS_NAME = "outputs.pb"
-ERROR_NAME = "error.pb"
+#: Bytes of a message. Platforms take a document of more than 2 MiB for none.
+_MESSAGE_LIMIT = 3 << 19
 
-#: Bytes of a message. Platforms take a document of more than 2 MiB for none, and put the message into a database.
-_MESSAGE_LIMIT = 64 * 1024
+#: Codes of failures that only another command line could change.
+_FINAL_CODES = frozenset({"BundleNotSupported", "MalformedCommand"})
+
+#: What a module raises whose code is wrong, and would raise again.
+_MISTAKES = (ImportError, SyntaxError, NameError, AttributeError, TypeError)
 
 # Tags of two fields of a length: their number, and wire type 2.
 _TIMESTAMP_TAG = 5 << 3 | 2
@@ -54,7 +56,7 @@ class ErrorReport:
 
     Args:
         code: short machine-readable code.
-        message: the text for people; more than 64 KiB of it are cut out of its middle.
+        message: the text for people; what is more than 1.5 MiB is cut out of its middle.
         kind: whose fault it is: ``user``, ``system`` or ``unknown``.
         recoverable: whether another attempt could end otherwise.
         timestamp: when it happened, in seconds since 1970; default now. None where a document does not say.
@@ -114,7 +116,8 @@ class ErrorReport:
         if self.worker:
             extra += _field(_WORKER_TAG, _valid(self.worker).encode())
         error.MergeFromString(extra)
-        return execution_pb2.ErrorDocument(error=error).SerializeToString(deterministic=True)
+        data: bytes = execution_pb2.ErrorDocument(error=error).SerializeToString(deterministic=True)
+        return data
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ErrorReport:
@@ -150,10 +153,10 @@ def _kind(error: BaseException) -> ErrorKind:
 def _is_recoverable(error: BaseException) -> bool:
     """Whether another attempt could end otherwise: not when the image, the code or a value would have to change."""
     if isinstance(error, ModuleLoadError):
-        return error.__cause__ is not None and not isinstance(error.__cause__, (ImportError, SyntaxError))
-    if isinstance(error, PluginError) and not isinstance(error, HookError):
+        return error.__cause__ is not None and not isinstance(error.__cause__, _MISTAKES)
+    if isinstance(error, FlyteCoreError) and not isinstance(error, (BaseRuntimeError, HookError, StorageError)):
         return False
-    return is_retryable(error)
+    return getattr(error, "code", None) not in _FINAL_CODES and is_retryable(error)
 
 
 def _text(error: BaseException) -> str:
@@ -199,7 +202,9 @@ def _extra(error: execution_pb2.ContainerError) -> tuple[float | None, str]:
     from google.protobuf.timestamp_pb2 import Timestamp
     from google.protobuf.unknown_fields import UnknownFieldSet
 
-    found = {field.field_number: field.data for field in UnknownFieldSet(error)}
+    # Its stub does not say that it is a sequence.
+    fields = cast(Iterable[Any], UnknownFieldSet(error))
+    found = {field.field_number: field.data for field in fields}
     stamp = found.get(_TIMESTAMP_TAG >> 3)
     moment = Timestamp.FromString(stamp) if isinstance(stamp, bytes) else None
     worker = found.get(_WORKER_TAG >> 3, b"")

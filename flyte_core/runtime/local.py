@@ -46,7 +46,15 @@ if TYPE_CHECKING:
     from flyte_core.template import TaskTemplate
     from flyte_core.types.convert import InterfaceCodec
 
-__all__ = ["LocalController", "LocalExecutor", "runs_folder"]
+__all__ = [
+    "LocalAction",
+    "LocalController",
+    "LocalExecutor",
+    "current_action",
+    "home_loop",
+    "runs_folder",
+    "write_report",
+]
 
 #: Name of a run's first action, as on a cluster.
 ROOT_ACTION = "a0"
@@ -59,18 +67,19 @@ _KEPT_EVENTS = 10_000
 
 
 @attrs.define(eq=False)
-class _Action:
+class LocalAction:
     """One call of one task while it goes on."""
 
     task: TaskTemplate
     context: TaskContext
-    parent: _Action | None
+    parent: LocalAction | None
     # How many equal calls this action has made, so that each gets a name of its own.
     calls: collections.Counter[tuple[str, str, str | None]] = attrs.field(factory=collections.Counter)
 
 
-_current_action: ContextVar[_Action | None] = ContextVar("flyte_core_action", default=None)
-_home_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("flyte_core_loop", default=None)
+#: The action that the calling code is part of, and the event loop that its run goes on in.
+current_action: ContextVar[LocalAction | None] = ContextVar("flyte_core_action", default=None)
+home_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("flyte_core_loop", default=None)
 
 
 class _SyncFuture(concurrent.futures.Future[Any]):
@@ -128,7 +137,7 @@ class LocalController:
         """Start a task as a child of the calling one, and give a future to wait for."""
         future = _SyncFuture(self._threads)
         context = contextvars.copy_context()
-        home = _home_loop.get()
+        home = home_loop.get()
         if home is not None and home.is_running() and asyncio._get_running_loop() is not home:
 
             def start() -> None:
@@ -177,9 +186,9 @@ class LocalController:
     async def _run_task(self, hooks: TaskHooks, task: TaskTemplate, inputs: Mapping[str, Any]) -> Any:
         """Round one action: the core's implementation of the hook ``run_task``."""
         codec = interface_codec(task.native_interface, task.name)
-        parent = _current_action.get()
+        parent = current_action.get()
         if parent is None:
-            action = _Action(task, self._root_context(), None)
+            action = LocalAction(task, self._root_context(), None)
             # What a caller outside of any task gives is stored with the run's own data.
             with use_task_context(action.context):
                 message = await _encode_inputs(codec, task, inputs)
@@ -188,24 +197,24 @@ class LocalController:
             action = self._new_action(task, parent, message.SerializeToString(deterministic=True))
         started = time.monotonic()
         self._tell("started", action)
-        tokens = (_current_action.set(action), _home_loop.set(asyncio.get_running_loop()))
+        tokens = (current_action.set(action), home_loop.set(asyncio.get_running_loop()))
         try:
             with use_task_context(action.context):
                 outputs, cached = await self._results.lookup_or_run(
                     task, message, lambda: self._attempts(action, hooks, codec, message)
                 )
                 value = codec.decode_outputs(outputs) if codec.is_sync else await codec.adecode_outputs(outputs)
-                await _write_report(action)
+                await write_report(action)
         except Exception as e:  # whatever it is, the task has failed
-            await _write_report(action)
+            await write_report(action)
             error = as_task_error(e, task.name)
             self._tell("failed", action, seconds=time.monotonic() - started, error=error)
             if error is e:
                 raise
             raise error from error.__cause__
         finally:
-            _home_loop.reset(tokens[1])
-            _current_action.reset(tokens[0])
+            home_loop.reset(tokens[1])
+            current_action.reset(tokens[0])
         if parent is None:
             self._root_outputs = value, outputs
         self._tell("cached" if cached else "succeeded", action, seconds=time.monotonic() - started)
@@ -217,7 +226,7 @@ class LocalController:
         if self._options.on_outputs is not None and stored is not None and stored[0] is value:
             self._options.on_outputs(stored[1])
 
-    async def _attempts(self, action: _Action, hooks: TaskHooks, codec: InterfaceCodec, message: Any) -> Any:
+    async def _attempts(self, action: LocalAction, hooks: TaskHooks, codec: InterfaceCodec, message: Any) -> Any:
         """Execute the task until it succeeds or has no retries left; give the outputs as a message."""
         task = action.task
         retries = retry_from_request(task.retries)
@@ -237,7 +246,7 @@ class LocalController:
             await asyncio.sleep(retries.delay(number - 1))
         raise AssertionError("the last attempt returns or raises")
 
-    def _new_action(self, task: TaskTemplate, parent: _Action, inputs: bytes) -> _Action:
+    def _new_action(self, task: TaskTemplate, parent: LocalAction, inputs: bytes) -> LocalAction:
         above = ctx() or parent.context
         group = above.group_data.name if above.group_data is not None else None
         digest = _digest(inputs)
@@ -257,7 +266,7 @@ class LocalController:
         context = above.replace(**changes)
         # What plugins kept for the calling action is none of the child's business.
         context.__dict__["data"] = {}
-        return _Action(task, context, parent)
+        return LocalAction(task, context, parent)
 
     def _root_context(self) -> TaskContext:
         options, base = self._options, self.handle.url
@@ -283,7 +292,7 @@ class LocalController:
     def _tell(
         self,
         kind: EventKind,
-        action: _Action,
+        action: LocalAction,
         *,
         attempt: int = 1,
         seconds: float | None = None,
@@ -324,7 +333,7 @@ def runs_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"flyte_core-{user}" / "runs"
 
 
-async def _write_report(action: _Action) -> None:
+async def write_report(action: LocalAction) -> None:
     """Write the report of a task that has one, also when it failed: that is when it is wanted most."""
     report = action.context.report
     if action.task.report and report.has_content:

@@ -148,6 +148,11 @@ class WorkerThreads:
             with self._condition:
                 self._waiting -= 1
 
+    @property
+    def busy(self) -> bool:
+        """Whether a thread runs a function, which an interrupted one does until it has cleaned up."""
+        return bool(self._running)
+
     def stop(self) -> None:
         """Take no more jobs, forget those that wait, and interrupt those that run; their callers are cancelled."""
         with self._condition:

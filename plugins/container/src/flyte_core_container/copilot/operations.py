@@ -160,15 +160,13 @@ class Upload:
 def _report(error: Exception, code: str, prefix: str | None, name: str) -> None:
     if prefix is None:
         return
-    from flyteidl2.core.execution_pb2 import ContainerError, ErrorDocument
-
     from flyte_core import logger
+    from flyte_core.runtime.documents import ErrorReport
     from flyte_core.storage import join
 
-    document = ErrorDocument(error=ContainerError(code=code, message=str(error), kind=ContainerError.RECOVERABLE))
     url = join(prefix, name)
     try:
-        write_all(url, document.SerializeToString(), Control(_REPORT_TIMEOUT))
+        write_all(url, ErrorReport(code=code, message=str(error)).to_bytes(), Control(_REPORT_TIMEOUT))
     except (FlyteCoreError, OSError) as failure:
         logger.error("the error document %s cannot be written: %s", without_secrets(url), failure)
 
