@@ -47,7 +47,7 @@ def check_dialect(owner: str, dialect: str) -> None:
     known = _names()
     if dialect in {"", *known}:
         return
-    close = near_misses(dialect, known)
+    close = near_misses(dialect.lower(), known)
     hint = f"{' or '.join(map(repr, close))}; " if close else ""
     raise PlaceholderError(owner, "dialect", dialect, f"{hint}one of {', '.join(known)}")
 

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["cut", "extent"]
 
-#: What a parameter grows together with, besides letters and digits: "$1" after "a$", ":a" after ":", "?" after "?".
-_STICKY = frozenset("_$:?@#")
+#: What a parameter grows together with, besides letters and digits: "$1" behind "a$", ":a" behind ":" …
+_STICKY_BEFORE = frozenset("_$:?@#")
+#: … and ":a" before "$", "?" before "?".
+_STICKY_BEHIND = frozenset("_$?")
 #: What nothing grows together with, so that a fragment needs no space.
 _LOOSE = frozenset("()[],.; \t\r\n\f\v")
 
@@ -79,9 +81,10 @@ def _place_in_list(words: Sequence[Word], index: int) -> Place:
 def _slot(declared: Declared, word: Word, place: Place, ends: set[int]) -> Slot:
     name = word.name
     loose = name in declared.fragments
+    before, behind = declared.text[word.start - 1 : word.start], declared.text[word.end : word.end + 1]
     # Two placeholders side by side are kept apart by the second.
-    left = _space(declared.text[word.start - 1 : word.start], touches=word.start in ends, loose=loose)
-    right = _space(declared.text[word.end : word.end + 1], touches=False, loose=loose)
+    left = " " if word.start in ends or _needs_space(before, _STICKY_BEFORE, loose=loose) else ""
+    right = " " if _needs_space(behind, _STICKY_BEHIND, loose=loose) else ""
     if name in declared.fragments:
         texts = frozenset(declared.fragments[name].values())
         return Slot(kind="fragment", name=name, texts=texts, left=left, right=right)
@@ -107,10 +110,9 @@ def _stem(declared: Declared, name: str) -> str:
     return stem
 
 
-def _space(beside: str, *, touches: bool, loose: bool) -> str:
+def _needs_space(beside: str, sticky: frozenset[str], *, loose: bool) -> bool:
     if not beside:
-        return ""
+        return False
     if loose:
-        return "" if beside in _LOOSE else " "
-    sticky = touches or beside.isalnum() or beside in _STICKY or not beside.isascii()
-    return " " if sticky else ""
+        return beside not in _LOOSE
+    return beside in sticky or beside.isalnum() or not beside.isascii()
