@@ -26,7 +26,7 @@ from flyte_core.storage.engines import require_scheme
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Place", "relative_name"]
+__all__ = ["Place", "format_of", "relative_name"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -91,7 +91,7 @@ class Place(Reference, Generic[T_co]):
             (parameter,) = parameter  # as `typing` passes arguments on
         if isinstance(parameter, str):
             parameter = typing.Literal[parameter]  # a bare text would be looked up as the name of a type
-        if _format_of(parameter):
+        if format_of(parameter):
             return _Formatted(cls, parameter)
         return super().__class_getitem__(parameter)  # type: ignore[misc] # Generic has it, typeshed does not say so
 
@@ -168,7 +168,7 @@ class Place(Reference, Generic[T_co]):
         return cls._deserialize(plain)
 
 
-def _format_of(parameter: Any) -> str:
+def format_of(parameter: Any) -> str:
     """The format that a type's parameter names: a literal text, or a class with one in its attribute ``format``."""
     if typing.get_origin(parameter) is typing.Literal:
         parameter = typing.get_args(parameter)[0]
@@ -184,4 +184,4 @@ class _Formatted(GenericAlias):
         value = super().__getattribute__(name)
         if name not in _MAKERS:
             return value
-        return functools.partial(value, format=_format_of(typing.get_args(self)[0]))
+        return functools.partial(value, format=format_of(typing.get_args(self)[0]))

@@ -80,26 +80,29 @@ def check_connection(owner: str, connection: object) -> None:
         InvalidValueError: for an empty name, and for a URL that is wrong or has a password.
     """
     from flyte_core_sql.connection import Connection
+    from flyte_core_sql.named import check_name
+    from flyte_core_sql.url import is_url
 
     if isinstance(connection, (Connection, type(None))):
         return
     if not isinstance(connection, str):
         raise InvalidTypeError(owner, "connection", connection, "a connection's name or URL, a Connection, or None")
-    if not connection.strip():
-        raise InvalidValueError(owner, "connection", connection, "a connection's name or URL; None for DuckDB")
-    if "://" in connection:
+    if is_url(connection):
         as_connection(connection)
+    else:
+        check_name(owner, connection)
 
 
 def as_connection(given: str | Connection | None) -> Connection | None:
     """Give what is known of a connection where the task is declared: nothing of one that is only named."""
     from flyte_core_sql.connection import Connection
+    from flyte_core_sql.url import is_url
 
     if given is None:
-        return Connection(name="duckdb")
+        return Connection()
     if isinstance(given, Connection):
         return given
-    return Connection(name="connection", url=given) if "://" in given else None
+    return Connection(url=given) if is_url(given) else None
 
 
 def check_dialect(owner: str, dialect: object, connection: str | Connection | None) -> str:
