@@ -10,6 +10,10 @@ import pyarrow as pa
 import pytest
 from flyte_core_sql.outputs import check_outputs
 
+from tests.support.s3 import s3_server
+
+__all__ = ["s3_server"]
+
 
 class Made:
     """A result made by hand: rows, or batches, either of which may be a function that raises."""

@@ -180,3 +180,10 @@ def test_the_rest_of_a_result_is_let_go_after_an_error(output):
     with pytest.raises(ResultError, match="several types, int64 and string"):
         output(result, DataFrame, max_in_memory=0)
     assert result.closed
+
+
+def test_batches_that_share_memory_are_counted_once(made, output):
+    whole = pa.RecordBatch.from_pydict({"a": list(range(1000))})
+    pieces = [whole.slice(start, 10) for start in range(0, 1000, 10)]
+    assert output(made(["a"], batches=pieces), DataFrame, max_in_memory=8000).val.num_rows == 1000
+    assert output(made(["a"], batches=pieces), DataFrame, max_in_memory=7999).val is None

@@ -18,7 +18,9 @@ from flyte_core_sql.outputs import storing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flyte_core import storage
 from flyte_core.errors import StorageError, TypeTransformerFailedError
+from flyte_core.io import DataFrame
 
 
 @pytest.fixture
@@ -175,3 +177,22 @@ def test_memory_does_not_grow_with_the_result(tmp_path):
     ran = subprocess.run([sys.executable, "-c", MEASURE, str(tmp_path)], check=True, capture_output=True, text=True)
     # 600 MB went through; what was read once more may differ by the allocator's mood.
     assert int(ran.stdout) < 100_000
+
+
+def test_an_object_store_has_one_file_or_nothing(s3_server, monkeypatch):
+    for key, value in s3_server.environment.items():
+        monkeypatch.setenv(key, value)
+    numbers = iter(range(100))
+
+    def place() -> str:
+        return f"{s3_server.prefix}/outputs/{next(numbers)}"
+
+    url = storing.store("o", _batches((table([1]), table([1.5]))), lambda schema: None, new_place=place)
+    read = DataFrame(uri=url, format="parquet").open(pa.Table).all_sync()
+    assert read.to_pydict() == {"a": [1.0, 1.5]}
+    with pytest.raises(ConnectionLostError):
+        storing.store(
+            "o", _batches((table([1]), table([1.5]), ConnectionLostError("gone"))), lambda schema: None, new_place=place
+        )
+    found = [info.url for info in storage.list_files_sync(f"{s3_server.prefix}/outputs")]
+    assert found == [f"{url}/00000"]

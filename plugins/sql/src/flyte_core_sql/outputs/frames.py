@@ -77,15 +77,12 @@ class Frame:
         from flyte_core.io import CSV, PARQUET
 
         format = self.declared.format or PARQUET
-        held: list[pa.RecordBatch] = []
-        size = 0
+        held = _Held(max_in_memory)
         for batch in batches:
-            held.append(batch)
-            size += batch.nbytes
             # A format that only an encoder of somebody's knows is made of the whole.
-            if size > max_in_memory and format in (PARQUET, CSV):
-                return self._stored(_released(held, batches), format)
-        found: DataFrame = self.kind.from_df(self._table(held))
+            if held.add(batch) and format in (PARQUET, CSV):
+                return self._stored(held.released(batches), format)
+        found: DataFrame = self.kind.from_df(self._table(held.batches))
         return found
 
     def _stored(self, batches: Iterator[pa.RecordBatch], format: str) -> DataFrame:
@@ -135,12 +132,32 @@ class Frame:
             check_schema(self.label, self.declared, schema)
 
 
-def _released(held: list[pa.RecordBatch], rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What is held, each let go when it is given, and what follows."""
-    held.reverse()
-    while held:
-        yield held.pop()
-    yield from rest
+class _Held:
+    """Batches in memory, and whether they are too many."""
+
+    def __init__(self, most: int) -> None:
+        self.batches: list[pa.RecordBatch] = []
+        self._most = most
+        self._bytes = self._at_most = 0
+        self._measured = 0
+
+    def add(self, batch: pa.RecordBatch) -> bool:
+        """Keep one more, and say whether they are more than may be."""
+        self.batches.append(batch)
+        # Buffers that batches share are counted with each, but an exact size takes 80 us, this less than 1.
+        self._at_most += batch.get_total_buffer_size()
+        if self._at_most <= self._most:
+            return False
+        self._bytes += sum(other.nbytes for other in self.batches[self._measured :])
+        self._measured = len(self.batches)
+        return self._bytes > self._most
+
+    def released(self, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """What is held, each let go when it is given, and what follows."""
+        self.batches.reverse()
+        while self.batches:
+            yield self.batches.pop()
+        yield from rest
 
 
 def frame_of(owner: str, name: str, python_type: Any) -> Frame | None:
