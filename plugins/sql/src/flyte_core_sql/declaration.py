@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError, near_misses
@@ -128,7 +127,7 @@ def check_fragments(owner: str, fragments: object, inputs: Mapping[str, Any]) ->
         InvalidValueError: when there is no such input, or nothing is allowed.
     """
     if fragments is None:
-        return MappingProxyType({})
+        return {}
     if not isinstance(fragments, Mapping):
         raise InvalidTypeError(owner, "fragments", fragments, "a mapping of allowed texts by input")
     found: dict[str, Mapping[str, str]] = {}
