@@ -186,10 +186,12 @@ class Page:
             variables[name] = value
         if words[0] == "flyte-core":
             words[:1] = [sys.executable, "-m", "flyte_core"]
+        elif words[0] == "fc0":
+            words[:1] = [sys.executable, "-m", "flyte_core.runtime.entrypoint"]
         elif words[0] == "python":
             words[0] = sys.executable
         elif words[0] not in ("ls", "cat"):
-            raise BlockError(f"$ {command}: only flyte-core, python, ls and cat can be checked; skip it with a reason")
+            raise BlockError(f"$ {command}: only flyte-core, fc0, python, ls and cat can be checked; give a reason to skip")
         paths = [str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "100", "NO_COLOR": "1", **variables}
         return subprocess.run(words, capture_output=True, text=True, check=False, cwd=self.folder, env=env, timeout=120)
