@@ -5,10 +5,10 @@ import re
 from typing import Any
 
 import pytest
-
 from flyte_core_sql.errors import PlaceholderError
 from flyte_core_sql.statement import Query, check_query
 from flyte_core_sql.statement.scan import read_words
+
 from plugins.sql.tests.statement.corpus import (
     HOSTILE_QUERIES,
     HOSTILE_VALUES,

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
-from flyte_core.errors import InvalidValueError
 from flyte_core_sql.errors import PlaceholderError
 from flyte_core_sql.statement import Rendered, check_query
 from flyte_core_sql.statement.empty import empty_list
+
+from flyte_core.errors import InvalidValueError
 
 
 def _render(text: str, values: dict[str, Any], style: Any = "qmark", dialect: str = "duckdb", **given: Any) -> Rendered:
@@ -158,10 +158,8 @@ def test_a_mark_of_encoding_is_kept_from_the_driver() -> None:
         ("BEGIN; SELECT 1; END", ["BEGIN;", " SELECT 1;", " END"]),
         ("BEGIN IMMEDIATE; SELECT CASE 1 WHEN 1 THEN 2 END; COMMIT", None),
         ("CREATE TRIGGER a BEGIN SELECT 1; SELECT CASE WHEN 1 THEN 2 END; END; SELECT 1", 2),
-        (
-            "CREATE PROCEDURE p() BEGIN IF a THEN SELECT 1; END IF; CASE x WHEN 1 THEN SELECT 2; END CASE; END; SELECT 1",
-            2,
-        ),
+        ("CREATE PROCEDURE p() BEGIN IF a THEN SELECT 1; END IF; SELECT CASE WHEN 1 THEN 2 END; END; SELECT 1", 2),
+        ("CREATE PROCEDURE p() BEGIN CASE x WHEN 1 THEN SELECT 2; END CASE; END; SELECT 1", 2),
         ("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 1", 2),
         ("DO $$ BEGIN x; END $$; SELECT 1", 2),
     ],
