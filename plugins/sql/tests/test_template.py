@@ -8,7 +8,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import cloudpickle
 import pytest
@@ -18,13 +18,18 @@ from google.protobuf.json_format import MessageToDict
 
 import flyte_core
 from flyte_core.errors import InvalidTypeError, InvalidValueError
-from flyte_core.io import DataFrame
+from flyte_core.io import DataFrame, File
 from flyte_core.models import Resources, Secret, SerializationContext
 from flyte_core.registry import TaskPluginRegistry
 from flyte_core.serialize import task_spec
 
 QUERY = "SELECT  n\n\tFROM range(:count) AS numbers(n)  -- all\n"
 WAREHOUSE = Connection(name="warehouse", url="postgresql://ann@db.example/app", password="warehouse-password")
+
+
+class Extremes(NamedTuple):
+    low: int
+    name: str
 
 
 def task(query: str = QUERY, **given: Any) -> SQLTask:
@@ -138,6 +143,63 @@ def test_one_type_is_the_output_o0() -> None:
     assert task(outputs=None).interface.outputs == {}
 
 
+def test_the_fields_of_a_named_tuple_are_several_outputs() -> None:
+    declared = SQLTask("t", "SELECT 1 AS low, 'x' AS name", outputs=Extremes)
+    assert declared.interface.outputs == {"low": int, "name": str}
+    assert flyte_core.run(declared).outputs() == (1, "x")
+
+
+@pytest.mark.parametrize("connection", ["sqlite://", WAREHOUSE, Connection(url="duckdb://", driver="sqlalchemy")])
+def test_a_table_is_an_input_of_duckdb_only(connection: Any) -> None:
+    with pytest.raises(InvalidTypeError, match="numbers") as refused:
+        SQLTask("numbers", "SELECT * FROM f", {"f": DataFrame}, DataFrame, connection=connection)
+    assert "DuckDB" in str(refused.value)
+
+
+@pytest.mark.parametrize("table", [DataFrame, File])
+@pytest.mark.parametrize("connection", [None, "duckdb:///x.db", "named"])
+def test_a_table_is_an_input_where_the_connection_may_be_duckdb(table: type, connection: str | None) -> None:
+    assert SQLTask("t", "SELECT * FROM f", {"f": table}, DataFrame, connection=connection).query
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statement"),
+    [
+        (dialect, statement)
+        for dialect in ("duckdb", "sqlite", "postgres", "")
+        for statement in (
+            "BEGIN",
+            "begin transaction",
+            "START TRANSACTION",
+            "COMMIT",
+            "END",
+            "ROLLBACK",
+            "-- all\nCOMMIT",
+        )
+    ]
+    + [("sqlite", "BEGIN IMMEDIATE"), ("postgres", "ABORT"), ("postgres", "COMMIT AND CHAIN"), ("tsql", "COMMIT TRAN")],
+)
+def test_a_query_that_ends_its_own_transaction_is_refused(dialect: str, statement: str) -> None:
+    with pytest.raises(InvalidValueError, match="one transaction"):
+        SQLTask("t", f"SELECT 1; {statement}; SELECT 2", outputs=int, dialect=dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statement"),
+    [
+        ("postgres", "SAVEPOINT a"),
+        ("postgres", "ROLLBACK TO a"),
+        ("postgres", "ROLLBACK TO SAVEPOINT a"),
+        ("postgres", "ROLLBACK WORK TO SAVEPOINT a"),
+        ("sqlite", "ROLLBACK TRANSACTION TO a"),
+        ("duckdb", "SELECT 'COMMIT' AS rollback"),
+        ("tsql", "BEGIN SELECT 1; SELECT 2 END"),
+    ],
+)
+def test_a_query_may_have_savepoints_and_blocks(dialect: str, statement: str) -> None:
+    assert SQLTask("t", f"SELECT 1; {statement}; SELECT 2", outputs=int, dialect=dialect).query
+
+
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
@@ -162,6 +224,7 @@ def test_one_type_is_the_output_o0() -> None:
         ({"statement_timeout": True}, InvalidTypeError, "a number of seconds"),
         ({"statement_timeout": -1}, InvalidValueError, "at least 0"),
         ({"statement_timeout": float("nan")}, InvalidValueError, "at least 0"),
+        ({"timeout": "1m"}, InvalidValueError, "a timedelta"),
         ({"max_in_memory": 1.5}, InvalidTypeError, "a number of bytes"),
         ({"max_in_memory": -1}, InvalidValueError, "at least 0"),
         ({"read_only": 1}, InvalidTypeError, "True or False"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError, near_misses
 
@@ -29,6 +30,13 @@ __all__ = [
     "types_by_name",
 ]
 
+#: A statement's first words, where they begin or end a transaction; in T-SQL and procedures BEGIN opens a block, too.
+_TRANSACTION = re.compile(
+    r"BEGIN(?: (?:TRAN|TRANSACTION|WORK|DEFERRED|IMMEDIATE|EXCLUSIVE|CONCURRENT|ISOLATION|READ|NOT)\b.*)?"
+    r"|START TRANSACTION.*|(?:COMMIT|END|ABORT)(?: (?:TRAN|TRANSACTION|WORK|AND|PREPARED)\b.*)?"
+    r"|ROLLBACK(?! (?:(?:TRANSACTION|WORK) )?TO\b).*"
+)
+
 
 def types_by_name(owner: str, field: str, variables: object) -> dict[str, Any]:
     """Give inputs as a mapping of types.
@@ -50,9 +58,11 @@ def types_by_name(owner: str, field: str, variables: object) -> dict[str, Any]:
 
 
 def outputs_by_name(owner: str, outputs: object) -> dict[str, Any]:
-    """Give outputs as a mapping of types; a type alone is the output ``o0``."""
+    """Give outputs as a mapping of types; a type alone is the output ``o0``, and a named tuple its fields."""
     if outputs is None:
         return {}
+    if isinstance(outputs, type) and issubclass(outputs, tuple) and hasattr(outputs, "_fields"):
+        return get_type_hints(outputs, include_extras=True)
     if isinstance(outputs, Mapping):
         return types_by_name(owner, "outputs", outputs)
     return {"o0": outputs}
@@ -195,7 +205,10 @@ def check_task(task: SQLTask) -> None:
         InvalidValueError: for a limit that is negative.
         PlaceholderError: when query and inputs do not fit.
     """
+    from flyte_core.models import check_timeout
+
     owner = f"task {task.name!r}"
+    check_timeout(owner, task.timeout)
     limit: object = task.max_in_memory
     if isinstance(limit, bool) or not isinstance(limit, int):
         raise InvalidTypeError(owner, "max_in_memory", limit, "a number of bytes")
@@ -204,8 +217,43 @@ def check_task(task: SQLTask) -> None:
     for field in ("read_only", "as_container"):
         if not isinstance(getattr(task, field), bool):
             raise InvalidTypeError(owner, field, getattr(task, field), "True or False")
-    checked_query(task)
+    _check_tables(owner, checked_query(task), task.connection)
+    _check_transactions(owner, task.query, task.dialect)
     output_plan(task)
+
+
+def _check_tables(owner: str, query: Query, connection: str | Connection | None) -> None:
+    known = as_connection(connection)
+    if not query.tables or known is None or (known.backend == "duckdb" and known.driver != "sqlalchemy"):
+        return
+    expected = f"inputs that are values: {known.label} is not an embedded DuckDB, which alone reads tables of a task"
+    raise InvalidTypeError(owner, "inputs", _Names(query.tables), expected)
+
+
+class _Names:
+    """Names as messages write them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = sorted(names)
+
+    def __repr__(self) -> str:
+        return ", ".join(self._names)
+
+
+def _check_transactions(owner: str, query: str, dialect: str) -> None:
+    """Refuse statements that begin or end a transaction: drivers differ in what is kept then.
+
+    Raises:
+        InvalidValueError: there is one.
+    """
+    from flyte_core_sql.statement.scan import read_words
+    from flyte_core_sql.statement.split import split_words, verb
+
+    for words in split_words(read_words(owner, query, dialect)):
+        text = query[words[0].start : words[-1].end].rstrip(";").rstrip()
+        if _TRANSACTION.fullmatch(" ".join(filter(None, map(verb, words[:4]))).rstrip("; ")):
+            expected = "no BEGIN, COMMIT and ROLLBACK: a query is one transaction, which ends with the task"
+            raise InvalidValueError(owner, "query", text, expected)
 
 
 def checked_query(task: SQLTask) -> Query:
