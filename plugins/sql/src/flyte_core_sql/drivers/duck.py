@@ -225,7 +225,8 @@ class DuckSession:
         if isinstance(value, list):
             return self._bindable_list(value)
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            return duckdb.Value(value, self._cursor.type(self._wide_type(value)))
+            # As text: DuckDB 1 would make a DOUBLE of the number on the way.
+            return duckdb.Value(str(value), self._cursor.type(self._wide_type(value)))
         if isinstance(value, Decimal):
             self._check_decimal(value)
         return value
@@ -236,7 +237,8 @@ class DuckSession:
         if wide and len(integers) == sum(value is not None for value in values):
             kinds = {str(self._wide_type(value)) for value in (min(integers), max(integers))}
             kind = "UHUGEINT" if "UHUGEINT" in kinds else "HUGEINT"
-            return duckdb.Value(values, self._cursor.type(f"{kind}[]"))
+            texts = [None if value is None else str(int(value)) for value in values]
+            return duckdb.Value(texts, self._cursor.type(f"{kind}[]"))
         return [self._bindable(value) for value in values]
 
     def _wide_type(self, value: int) -> str:
