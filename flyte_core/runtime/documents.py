@@ -161,6 +161,9 @@ def _is_recoverable(error: BaseException) -> bool:
 
 def _text(error: BaseException) -> str:
     text = str(error) or type(error).__name__
+    if isinstance(error, FlyteCoreError) and not isinstance(error, (BaseRuntimeError, HookError)):
+        # Nothing of the user's has run: the message says it all.
+        return text
     raised: BaseException | None = error
     while raised is not None:
         frames = user_frames(raised)

@@ -191,7 +191,9 @@ class Page:
         elif words[0] == "python":
             words[0] = sys.executable
         elif words[0] not in ("ls", "cat"):
-            raise BlockError(f"$ {command}: only flyte-core, fc0, python, ls and cat can be checked; give a reason to skip")
+            raise BlockError(
+                f"$ {command}: only flyte-core, fc0, python, ls and cat can be checked; give a reason to skip"
+            )
         paths = [str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "100", "NO_COLOR": "1", **variables}
         return subprocess.run(words, capture_output=True, text=True, check=False, cwd=self.folder, env=env, timeout=120)

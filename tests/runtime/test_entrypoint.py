@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -101,6 +102,7 @@ async def waits() -> None:
         ready()
         await asyncio.sleep(60)
     finally:
+        await asyncio.sleep(0.5)  # longer than it takes to report
         Path("cleaned").touch()
 
 @env.task
@@ -110,6 +112,7 @@ def spins() -> None:
         while True:
             time.sleep(0.01)
     finally:
+        time.sleep(0.5)
         Path("cleaned").touch()
 
 @env.task
@@ -305,6 +308,28 @@ def test_outputs_go_to_a_url_too(container):
     url = f"file://{container.out}"
     assert container.run(container.words("double", out=url)).returncode == 0
     assert container.value() == 8
+
+
+@pytest.mark.parametrize("task", ["double", "fails", "waits"])
+def test_an_object_store_gives_the_inputs_and_takes_the_outcome(container, s3_server, task):
+    client, key = s3_server.client(), secrets.token_hex(6)
+    client.put_object(Bucket=s3_server.bucket, Key=f"{key}/in", Body=message(x=3).SerializeToString())
+    client.put_object(Bucket=s3_server.bucket, Key=f"{key}/out/error.pb", Body=b"of the attempt before")
+    if task == "waits":
+        client.put_object(Bucket=s3_server.bucket, Key=f"{key}/in", Body=b"")
+    url = f"{s3_server.prefix}/{key}"
+    words = [*container.words(task, out=f"{url}/out"), "--inputs", f"{url}/in"]
+    with container.popen(words, **s3_server.environment) as process:
+        err = stop(process) if task == "waits" else process.communicate(timeout=60)[1]
+    assert process.returncode == 0, err
+    found = client.list_objects_v2(Bucket=s3_server.bucket, Prefix=f"{key}/out")["Contents"]
+    name = "outputs.pb" if task == "double" else "error.pb"
+    assert [item["Key"] for item in found] == [f"{key}/out/{name}"]
+    data = client.get_object(Bucket=s3_server.bucket, Key=f"{key}/out/{name}")["Body"].read()
+    if task == "double":
+        assert common_pb2.Outputs.FromString(data).literals[0].value.scalar.primitive.integer == 6
+    else:
+        assert ErrorReport.from_bytes(data).code == {"fails": "ValueError", "waits": "Interrupted"}[task]
 
 
 def test_paths_of_inputs_are_rewritten_where_the_new_place_is_there(container):
