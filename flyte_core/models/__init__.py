@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from flyte_core.models.retry import RetryStrategy, retry_from_request
     from flyte_core.models.reuse import ReusePolicy
     from flyte_core.models.secret import Secret, SecretRequest, secrets_from_request
-    from flyte_core.models.timeout import Timeout, TimeoutType, timeout_from_request
+    from flyte_core.models.timeout import Timeout, TimeoutType, check_timeout, timeout_from_request
     from flyte_core.models.trigger import Cron, FixedRate, Trigger, TriggerTime
 
 __all__ = [
@@ -93,6 +93,7 @@ __all__ = [
     "VersionParameters",
     "WorkDir",
     "cache_from_request",
+    "check_timeout",
     "default_output_name",
     "extract_return_annotation",
     "generate_random_name",
@@ -125,7 +126,7 @@ _NAMES = {
     "retry": "RetryStrategy retry_from_request",
     "reuse": "ReusePolicy",
     "secret": "Secret SecretRequest secrets_from_request",
-    "timeout": "Timeout TimeoutType timeout_from_request",
+    "timeout": "Timeout TimeoutType check_timeout timeout_from_request",
     "trigger": "Cron FixedRate Trigger TriggerTime",
 }
 

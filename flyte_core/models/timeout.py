@@ -9,7 +9,7 @@ from attrs import frozen
 from flyte_core.errors import InvalidValueError
 from flyte_core.models._checks import is_int
 
-__all__ = ["Timeout", "TimeoutType", "timeout_from_request"]
+__all__ = ["Timeout", "TimeoutType", "check_timeout", "timeout_from_request"]
 
 _ALLOWED = "a timedelta or a number of seconds as an int, of at least 0"
 
@@ -87,3 +87,21 @@ def timeout_from_request(timeout: TimeoutType) -> Timeout:
     if isinstance(timeout, Timeout):
         return timeout
     return Timeout(max_runtime=_as_timedelta("timeout", timeout))
+
+
+def check_timeout(owner: str, timeout: TimeoutType | None) -> None:
+    """Refuse a timeout that no task can have; for task types that tell it where the task is declared.
+
+    Args:
+        owner: whom the message blames, such as the task's name.
+        timeout: the task's ``timeout``.
+
+    Raises:
+        InvalidValueError: when it is no `Timeout`, number of seconds or timedelta, or is negative.
+    """
+    if timeout is None:
+        return
+    try:
+        timeout_from_request(timeout)
+    except InvalidValueError as e:
+        raise InvalidValueError(owner, "timeout", timeout, e.allowed) from e

@@ -6,21 +6,16 @@ import os
 import types
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError, near_misses
-from flyte_core.models import timeout_from_request
 from flyte_core_container.copilot.names import ERROR_FILE
 from flyte_core_container.rendering import template_inputs
-
-if TYPE_CHECKING:
-    from flyte_core.models import TimeoutType
 
 __all__ = [
     "RESERVED_OUTPUTS",
     "check_names",
     "check_templates",
-    "check_timeout",
     "folder",
     "words",
 ]
@@ -125,17 +120,3 @@ def _kind_without_word(python_type: object) -> str | None:
     if origin is Union or origin is getattr(types, "UnionType", Union):
         return "optional or a union"
     return "a map" if origin is dict and arguments[:1] == (str,) else None
-
-
-def check_timeout(owner: str, value: TimeoutType | None) -> None:
-    """Refuse a timeout that no task can have.
-
-    Raises:
-        InvalidValueError: when it is no `Timeout`, number of seconds or timedelta, or is negative.
-    """
-    if value is None:
-        return
-    try:
-        timeout_from_request(value)
-    except InvalidValueError as e:
-        raise InvalidValueError(owner, "timeout", value, e.allowed) from e

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError
 from flyte_core.extend import TaskTemplate
-from flyte_core.models import NativeInterface
+from flyte_core.models import NativeInterface, check_timeout
 from flyte_core_container import wire
 from flyte_core_container.copilot.choices import FORMATS, check_choice
 from flyte_core_container.copilot.names import RESERVED_INPUTS
@@ -18,7 +18,6 @@ from flyte_core_container.declaration import (
     RESERVED_OUTPUTS,
     check_names,
     check_templates,
-    check_timeout,
     folder,
     words,
 )

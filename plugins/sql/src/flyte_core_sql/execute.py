@@ -78,7 +78,7 @@ async def _stopped(work: _Work, waiting: asyncio.Future[Any]) -> None:
         # A second cancellation must not leave the thread and its connection behind.
         try:
             await asyncio.wait({waiting}, timeout=_CANCEL_AGAIN)
-        except asyncio.CancelledError:  # noqa: PERF203 - one turn for each
+        except asyncio.CancelledError:
             continue
     if not waiting.cancelled():
         # Read, so that asyncio does not complain that an exception was never retrieved.
