@@ -9,7 +9,7 @@ from flyte_core_sql.errors import PlaceholderError
 from flyte_core_sql.statement import check_query
 from flyte_core_sql.statement.rendering import Slot
 from flyte_core_sql.statement.scan import read_words
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 _PARAMETERS = {
@@ -85,6 +85,8 @@ def _values(value: Any, length: int) -> dict[str, Any]:
     return {"a": value, "b": value, "end": value, "ids": [value] * length}
 
 
+# sqlglot loads a dialect when it is first used, which no deadline allows for.
+@settings(deadline=None)
 @given(query=_queries(), dialect=_DIALECTS.filter(lambda name: name not in ("mysql", "bigquery")), style=_STYLES)
 def test_outside_of_placeholders_a_query_is_verbatim(query: str, dialect: str, style: Any) -> None:
     (statement,) = check_query("t", query, dialect=dialect, parameters=_INPUTS).statements
@@ -101,6 +103,7 @@ def test_outside_of_placeholders_a_query_is_verbatim(query: str, dialect: str, s
     assert statement.text == query
 
 
+@settings(deadline=None)
 @given(query=_queries(), dialect=_DIALECTS)
 def test_what_is_rendered_has_the_same_tokens(query: str, dialect: str) -> None:
     try:
@@ -114,6 +117,7 @@ def test_what_is_rendered_has_the_same_tokens(query: str, dialect: str) -> None:
     assert [word.form or word.type for word in after] == [word.form.replace("{{", ":") or word.type for word in before]
 
 
+@settings(deadline=None)
 @given(query=_HOSTILE | _queries(), dialect=_DIALECTS, style=_STYLES, first=_VALUES, second=_VALUES)
 def test_values_never_change_a_statement(query: str, dialect: str, style: Any, first: Any, second: Any) -> None:
     try:
@@ -126,6 +130,7 @@ def test_values_never_change_a_statement(query: str, dialect: str, style: Any, f
         assert len(texts) == 1
 
 
+@settings(deadline=None)
 @given(query=_HOSTILE, dialect=_DIALECTS, names=st.sets(st.sampled_from(["a", "b", "end", "ids"])))
 def test_whatever_the_text_it_is_checked_or_refused(query: str, dialect: str, names: set[str]) -> None:
     try:

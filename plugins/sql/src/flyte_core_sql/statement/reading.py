@@ -236,7 +236,7 @@ def _is_first_subscript(node: exp.Placeholder) -> bool:
     return type(inner.parent).__name__ == "Bracket" and inner.arg_key == "expressions" and not inner.index
 
 
-def _table_role(node: exp.Expression) -> Role:
+def _table_role(node: Any) -> Role:
     """The role of a table's template, whose stand-in is an identifier."""
     parent = type(node.parent).__name__ if node.parent is not None else ""
     if parent == "Table" and node.arg_key == "this":
