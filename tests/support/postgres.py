@@ -187,6 +187,7 @@ class PostgresServer:
 
     def activity(self, condition: str, application: str = "%") -> int:
         """Count clients for which a condition on ``pg_stat_activity`` holds."""
+        condition = condition.replace("%", "%%")
         query = (
             "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
             f" AND pid <> pg_backend_pid() AND application_name LIKE %s AND ({condition})"
