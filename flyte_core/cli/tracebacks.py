@@ -13,8 +13,8 @@ __all__ = ["format_error", "user_traceback"]
 
 #: Packages that flyte_core and its plugins read and write with.
 _LIBRARIES = frozenset(
-    {"aiohttp", "boto3", "botocore", "docker", "fsspec", "obstore", "pandas", "polars", "pyarrow", "requests"}
-    | {"tenacity", "urllib3"}
+    {"adbc_driver_manager", "aiohttp", "boto3", "botocore", "docker", "duckdb", "fsspec", "obstore", "pandas", "polars"}
+    | {"psycopg", "pyarrow", "requests", "sqlalchemy", "sqlglot", "tenacity", "urllib3"}
 )
 
 #: Characters of a message that another message may have by chance.

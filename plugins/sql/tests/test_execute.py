@@ -20,13 +20,14 @@ from flyte_core_sql import Connection, SQLTask
 from flyte_core_sql.errors import (
     ConnectionConfigError,
     ConnectionFailedError,
+    FragmentError,
     QueryError,
     QueryTimeoutError,
     ResultError,
 )
 
 import flyte_core
-from flyte_core.errors import InputError, InvalidTypeError, InvalidValueError, TaskTimeoutError
+from flyte_core.errors import InputError, InvalidTypeError, TaskTimeoutError
 from flyte_core.io import DataFrame, File
 from flyte_core.models import Secret, SerializationContext
 from flyte_core.runtime import TaskEvent, with_runcontext
@@ -204,7 +205,7 @@ def test_a_fragment_is_one_of_those_that_are_declared() -> None:
     )
     assert call(task, order="down") == [2, 1, 0]
     for wrong in ("dwon", "n DESC", "", "n; DROP TABLE x"):
-        with pytest.raises(InvalidValueError, match="up, down"):
+        with pytest.raises(FragmentError, match="up, down"):
             call(task, order=wrong)
 
 

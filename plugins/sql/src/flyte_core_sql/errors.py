@@ -9,6 +9,7 @@ __all__ = [
     "ConnectionLostError",
     "ConnectionFailedError",
     "DriverMissingError",
+    "FragmentError",
     "PlaceholderError",
     "QueryError",
     "QueryTimeoutError",
@@ -20,8 +21,18 @@ class PlaceholderError(InvalidValueError):
     """A query's placeholders and the task's inputs do not fit; arguments as `flyte_core.errors.InvalidValueError`."""
 
 
-class ConnectionConfigError(ConfigError):
+class ConnectionConfigError(RuntimeUserError, ConfigError):
     """A named connection is not configured, or not as it must be."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ConnectionConfig", message)
+
+
+class FragmentError(RuntimeUserError, ValueError):
+    """The value of an input is none of those for which the task has a fragment of SQL."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("FragmentError", message)
 
 
 class DriverMissingError(RuntimeUserError, ImportError):

@@ -10,11 +10,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from flyte_core import ctx, logger
-from flyte_core.errors import InvalidValueError, TaskTimeoutError, near_misses
+from flyte_core.errors import TaskTimeoutError, near_misses
 from flyte_core.runtime.actions import time_limit
 from flyte_core.runtime.blocking import in_thread
 from flyte_core.types.convert import interface_codec
 from flyte_core_sql.declaration import checked_query, output_plan
+from flyte_core_sql.errors import FragmentError
 from flyte_core_sql.explaining import explain_command
 
 if TYPE_CHECKING:
@@ -184,12 +185,13 @@ def _fragment(task: SQLTask, name: str, value: object) -> str:
     """Give the text that an input may put into the query.
 
     Raises:
-        InvalidValueError: when the input's value is not among those that are declared.
+        FragmentError: when the input's value is not among those that are declared.
     """
     key = value.value if isinstance(value, enum.Enum) else value
     texts = task.fragments[name]
     if not isinstance(key, str) or key not in texts:
         close = near_misses(str(key), texts)
-        hint = f" (did you mean {' or '.join(close)}?)" if close else ""
-        raise InvalidValueError(f"task {task.name!r}", f"input {name}", key, f"one of {', '.join(texts)}{hint}")
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        allowed = f"expected one of {', '.join(texts)}{hint}"
+        raise FragmentError(f"task {task.name!r}: input {name!r} = {key!r} has no fragment of SQL; {allowed}")
     return texts[key]

@@ -33,7 +33,7 @@ def sql(task: SQLTask) -> tasks_pb2.Sql | None:
 
 def container_args(task: SQLTask, sctx: SerializationContext) -> Sequence[str]:
     """Give the arguments with which the task's container starts the runtime."""
-    from flyte_core.runtime.entrypoint_args import runtime_args
+    from flyte_core.extend import runtime_args
 
     return runtime_args(task, sctx)
 
