@@ -53,7 +53,7 @@ class Mixed(enum.Enum):
         (bool, 0, False),
         (bytes, b"\x00\xff", b"\x00\xff"),
         (bytes, bytearray(b"a"), b"a"),
-        (bytes, memoryview(b"a"), b"a"),
+        pytest.param(bytes, memoryview(b"a"), b"a", id="memoryview"),
         (Decimal, Decimal("1.50"), Decimal("1.50")),
         (Decimal, 3, Decimal(3)),
         (Decimal, "0.10", Decimal("0.10")),
@@ -174,7 +174,7 @@ def test_the_place_inside_of_an_array_is_told():
         cell_for(list[dict[str, int]]).convert([{"k": 1}, {"k": "x"}])
 
 
-@pytest.mark.parametrize("t", [set[int], complex, object(), type, typing.Callable[[], int]], ids=str)
+@pytest.mark.parametrize("t", [set[int], complex, 3, type, typing.Callable[[], int]], ids=str)
 def test_a_type_that_no_database_has_a_value_of_is_refused(t):
     with pytest.raises(TypeTransformerFailedError, match="no value of a database"):
         cell_for(t)
