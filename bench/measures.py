@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from runs import Case, Runs
 
@@ -12,11 +14,12 @@ __all__ = ["MEASURES", "OURS", "REFERENCE", "TOOLS", "Measure", "Outcome"]
 
 OURS = "flyte_core"
 REFERENCE = "flyte"
-#: What a case compares with that is no SDK: the shell's tools, obstore, pandas.
+#: What a case compares with that is no SDK: the shell's tools, obstore, pandas, DuckDB, ADBC.
 TOOLS = "tools"
 
 _BOTH = (OURS, REFERENCE)
 _MILLISECOND = 1e-3
+_MICROSECOND = 1e-6
 _MEBIBYTE = 2**20
 
 Value = Callable[[Runs], float]
@@ -125,6 +128,17 @@ def _no_engine() -> str:
     return "" if done.returncode == 0 else f"there is no Docker engine: {done.stderr.strip()}"
 
 
+def _beyond_the_driver(part: str) -> Value:
+    case = Case("sql", "part", part, (OURS, TOOLS))
+    return lambda runs: runs.median(case, OURS) - runs.median(case, TOOLS)
+
+
+def _no_server() -> str:
+    """Say why no PostgreSQL server can be run here, if so."""
+    folders = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return "" if shutil.which("initdb") or any(folders) else "there is no PostgreSQL server (package postgresql)"
+
+
 def _look_up(state: str) -> Value:
     return _median("lookup", "state", state, OURS, (OURS,))
 
@@ -156,6 +170,21 @@ MEASURES = (
     Measure("500 MB to an S3 server and back, beside obstore", *_beside_tools("s3", "round-trip"), 1.1),
     Measure("pandas frame of 2,000,000 rows, beside Parquet", *_beside_tools("frames", "round-trip"), 1.1),
     Measure("container task, beside docker run --rm", *_beside_tools("containers", "call"), 1.2, hindrance=_no_engine),
+    Measure("SQL: group-by over 10,000,000 rows, beside DuckDB", *_beside_tools("sql", "group-by"), 1.1),
+    Measure(
+        "SQL: 1,000,000 rows of PostgreSQL, beside pandas.read_sql",
+        *_beside_tools("sql", "read-beside-pandas"),
+        0.5,
+        hindrance=_no_server,
+    ),
+    Measure(
+        "SQL: 1,000,000 rows of PostgreSQL, beside ADBC",
+        *_beside_tools("sql", "read-beside-adbc"),
+        1.2,
+        hindrance=_no_server,
+    ),
+    Measure("SQL: one row, called, beyond DuckDB", _beyond_the_driver("call"), None, 300 * _MICROSECOND),
+    Measure("SQL: one row, nested in a run, beyond DuckDB", _beyond_the_driver("nested"), None, 300 * _MICROSECOND),
     Measure("CoPilot download of 1,000 variables, whole process", _copilot("download-small"), None, 0.4),
     Measure("CoPilot upload of 1,000 variables, whole process", _copilot("upload-small"), None, 0.4),
     Measure("CoPilot download of 1 GB, beside cp and sync", *_beside_tools("copilot", "download-blob"), 1.3),
