@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,12 +13,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-
-from flyte_core.errors import InvalidTypeError
 from flyte_core_sql.connection import Connection, resolve_connection
 from flyte_core_sql.drivers import open_session
 from flyte_core_sql.drivers.session import Session
 from flyte_core_sql.errors import ConnectionFailedError, DriverMissingError, QueryError, QueryTimeoutError
+
+from flyte_core.errors import InvalidTypeError
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 
@@ -77,9 +77,9 @@ def test_a_text_without_parameters_reaches_the_database_as_it_is(database: Open)
         (Decimal("0.10"), 0.1),
         (Decimal(12), 12),
         (Decimal("0.12345678901234567890123"), "0.12345678901234567890123"),
-        (datetime.date(2020, 1, 2), "2020-01-02"),
-        (datetime.datetime(2020, 1, 2, 3, 4, 5), "2020-01-02 03:04:05"),
-        (datetime.timedelta(minutes=1.5), 90.0),
+        (dt.date(2020, 1, 2), "2020-01-02"),
+        (dt.datetime(2020, 1, 2, 3, 4, 5), "2020-01-02 03:04:05"),
+        (dt.timedelta(minutes=1.5), 90.0),
         (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ([1, "a"], '[1, "a"]'),
     ],

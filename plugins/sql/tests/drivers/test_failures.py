@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from flyte_core_sql.connection import OpenConnection, resolve_connection
 from flyte_core_sql.drivers.failures import Failure, raise_connect_failure, raise_failure
 from flyte_core_sql.errors import ConnectionFailedError, ConnectionLostError, QueryError, QueryTimeoutError
@@ -117,7 +116,7 @@ def test_a_statement_that_says_of_itself_that_the_connection_was_closed_is_not_a
 def test_a_timeout_of_ours_or_the_servers_says_how_long(opened: OpenConnection) -> None:
     server = Failure(message="canceling statement due to statement timeout", state="57014")
     for failure, stopped in ((server, None), (Failure(message="interrupted"), "timeout")):
-        with pytest.raises(QueryTimeoutError, match="longer than statement_timeout=2.5 s"):
+        with pytest.raises(QueryTimeoutError, match=r"longer than statement_timeout=2\.5 s"):
             raise_failure(opened, OSError("x"), failure, "SELECT 1", stopped=stopped, timeout=2.5)
 
 

@@ -6,7 +6,6 @@ import os
 import threading
 
 import pytest
-
 from flyte_core_sql.drivers.pool import IdlePool
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import uuid
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from flyte_core_sql.drivers.rows import decimals, inferred, to_batch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_core_sql.drivers.rows import decimals, inferred, to_batch
-
-UTC = datetime.timezone.utc
+UTC = dt.timezone.utc
 
 
 @pytest.mark.parametrize(
@@ -26,10 +25,10 @@ UTC = datetime.timezone.utc
         ([True, None], pa.bool_()),
         (["é", None], pa.string()),
         ([b"\0\xff"], pa.binary()),
-        ([datetime.date(2020, 1, 2)], pa.date32()),
-        ([datetime.datetime(2020, 1, 2)], pa.timestamp("us")),
-        ([datetime.datetime(2020, 1, 2, tzinfo=UTC)], pa.timestamp("us", "UTC")),
-        ([datetime.timedelta(days=1)], pa.duration("us")),
+        ([dt.date(2020, 1, 2)], pa.date32()),
+        ([dt.datetime(2020, 1, 2)], pa.timestamp("us")),
+        ([dt.datetime(2020, 1, 2, tzinfo=UTC)], pa.timestamp("us", "UTC")),
+        ([dt.timedelta(days=1)], pa.duration("us")),
         ([Decimal("1.50"), 2], pa.decimal128(3, 2)),
         ([Decimal(1).scaleb(50)], pa.decimal256(51, 0)),
         ([2**70, 1], pa.decimal128(22, 0)),
@@ -73,7 +72,11 @@ def test_uuids_and_json_become_texts() -> None:
     assert inferred([memoryview(b"a")]).to_pylist() == [b"a"]
 
 
-@given(st.lists(st.none() | st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**30), max_value=10**30)))
+@given(
+    st.lists(
+        st.none() | st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**30), max_value=10**30)
+    )
+)
 def test_decimals_keep_every_digit(values: list[Decimal | None]) -> None:
     assert decimals(values).to_pylist() == values
 

@@ -52,7 +52,7 @@ def open_session(
     if declared.backend == "duckdb" and declared.driver != "sqlalchemy":
         from flyte_core_sql.drivers.duck import open_duckdb
 
-        return open_duckdb(connection, read_only=read_only, timeout=timeout, private=private)
+        return open_duckdb(connection, read_only=read_only, timeout=timeout, private=private, fetch=fetch)
     if declared.driver == "adbc":
         _check_adbc(connection)
     if declared.parts.scheme in _LIBPQ:
@@ -89,7 +89,9 @@ def _open_libpq(
             f"{connection.label}: psycopg is not installed: pip install {package_for('postgresql')}; "
             "a URL such as postgresql+psycopg2://… names another driver"
         )
-    adbc = connection.connection.driver != "sqlalchemy" and is_installed("adbc_driver_manager", "adbc_driver_postgresql")
+    adbc = connection.connection.driver != "sqlalchemy" and is_installed(
+        "adbc_driver_manager", "adbc_driver_postgresql"
+    )
     # One result is what ADBC does best; what a script leaves in a transaction, only its own connection sees.
     if adbc and fetch == "batches" and statements == 1:
         from flyte_core_sql.drivers.adbc import open_adbc

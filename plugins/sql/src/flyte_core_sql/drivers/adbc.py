@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from flyte_core.errors import InvalidTypeError
 from flyte_core_sql.drivers.adbc_types import bound, is_readable, normalised
 from flyte_core_sql.drivers.failures import Failure, raise_connect_failure, raise_failure
 from flyte_core_sql.drivers.guard import Guard
 from flyte_core_sql.drivers.pool import idle_connections
-from flyte_core_sql.drivers.postgres import begin_commands, connect_arguments, open_postgres
+from flyte_core_sql.drivers.postgres import connect_arguments, open_postgres, settings_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,7 @@ def open_adbc(opened: OpenConnection, *, read_only: bool, timeout: float | None)
 
 def _connect(opened: OpenConnection, arguments: Mapping[str, Any]) -> Any:
     from adbc_driver_manager import Error
-    from adbc_driver_postgresql import dbapi
+    from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped] # it has no types
 
     words = " ".join(f"{name}={_quoted(str(value))}" for name, value in arguments.items())
     try:
@@ -139,9 +139,7 @@ class AdbcSession:
 
         if self._began:
             # A second statement belongs to the transaction of the first.
-            raise_failure(
-                self._opened, AssertionError(), Failure(message="a session of ADBC runs one statement"), text
-            )
+            raise_failure(self._opened, AssertionError(), Failure(message="a session of ADBC runs one statement"), text)
         self._guard.begin()
         try:
             self._go_on()
@@ -162,7 +160,9 @@ class AdbcSession:
 
     def _begin(self) -> None:
         self._began = True
-        for command in begin_commands(read_only=self._read_only, timeout=self._timeout):
+        # Known to the driver, which otherwise ends transactions of its own around some parameters.
+        self._connection.adbc_connection.set_autocommit(False)
+        for command in settings_of(read_only=self._read_only, timeout=self._timeout):
             _run(self._connection, command)
 
     def _started(self, text: str, parameters: list[Any]) -> Result | None:
@@ -195,9 +195,7 @@ class AdbcSession:
     def _go_to_psycopg(self) -> None:
         self._undo()
         self._give_back()
-        other = open_postgres(
-            self._opened, read_only=self._read_only, timeout=self._timeout, fetch="batches"
-        )
+        other = open_postgres(self._opened, read_only=self._read_only, timeout=self._timeout, fetch="batches")
         self._other = other
         if self._guard.stopped is not None:
             other.cancel()
@@ -228,7 +226,7 @@ class AdbcSession:
         self._end_cursor()
         if self._began:
             try:
-                _run(self._connection, "COMMIT")
+                self._end("COMMIT")
             except Exception as error:  # the driver's, which are of several kinds
                 self.failed(error, "COMMIT", committing=True)
             self._began = False
@@ -264,10 +262,20 @@ class AdbcSession:
         self._end_cursor()
         if self._began:
             try:
-                _run(self._connection, "ROLLBACK")
+                self._end("ROLLBACK")
             except Exception:  # whatever it is, the connection is not used again
                 self._clean = False
             self._began = False
+
+    def _end(self, how: Literal["COMMIT", "ROLLBACK"]) -> None:
+        """End the transaction, and the empty one that the driver then begins."""
+        # The connection's own, since the one of PEP 249 does nothing when it was opened to commit by itself.
+        link = self._connection.adbc_connection
+        if how == "COMMIT":
+            link.commit()
+        else:
+            link.rollback()
+        link.set_autocommit(True)
 
     def _end_cursor(self) -> None:
         self._guard.end()
@@ -364,7 +372,7 @@ class AdbcResult:
             batch = self._next()
             if batch is None:
                 break
-            self._rest += zip(*(column.to_pylist() for column in batch.columns))
+            self._rest += zip(*(column.to_pylist() for column in batch.columns), strict=True)
         count = len(self._rest) if at_most is None else at_most
         found, self._rest = self._rest[:count], self._rest[count:]
         return found

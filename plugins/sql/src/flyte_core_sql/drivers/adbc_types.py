@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -50,9 +50,7 @@ def _is_readable(field: pa.Field) -> bool:
 
 
 def _is_numeric(kind: pa.DataType) -> bool:
-    return (
-        getattr(kind, "extension_name", None) == "arrow.opaque" and getattr(kind, "type_name", None) == "numeric"
-    )
+    return getattr(kind, "extension_name", None) == "arrow.opaque" and getattr(kind, "type_name", None) == "numeric"
 
 
 def normalised(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -66,8 +64,8 @@ def normalised(batch: pa.RecordBatch) -> pa.RecordBatch:
     """
     import pyarrow as pa
 
-    arrays = [_array(array, field) for array, field in zip(batch.columns, batch.schema)]
-    fields = [pa.field(field.name, array.type) for array, field in zip(arrays, batch.schema)]
+    arrays = [_array(array, field) for array, field in zip(batch.columns, batch.schema, strict=True)]
+    fields = [pa.field(field.name, array.type) for array, field in zip(arrays, batch.schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
@@ -97,7 +95,9 @@ def _check_finite(array: pa.Array, name: str) -> None:
         # The sum that the driver makes runs over.
         number = (value - shift + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
         if number in (2 ** (bits - 1) - 1, -(2 ** (bits - 1))):
-            raise OverflowError(f"column {name!r} has an infinite {'date' if days else 'time'}, which has no counterpart")
+            raise OverflowError(
+                f"column {name!r} has an infinite {'date' if days else 'time'}, which has no counterpart"
+            )
 
 
 def _uuid_texts(storage: pa.Array) -> pa.Array:
@@ -175,7 +175,7 @@ def bound(parameters: Sequence[Any], schema: pa.Schema) -> pa.RecordBatch | None
     if len(parameters) != len(schema):
         return None
     arrays = []
-    for value, field in zip(parameters, schema):
+    for value, field in zip(parameters, schema, strict=True):
         kind = _expected(value, field)
         if kind is None:
             return None
@@ -197,8 +197,8 @@ def _expected(value: Any, field: pa.Field) -> Callable[[Any], pa.Array] | None:
         float: (pa.types.is_floating,),
         str: (pa.types.is_string,),
         bytes: (pa.types.is_binary,),
-        datetime.datetime: (pa.types.is_timestamp,),
-        datetime.date: (pa.types.is_date32,),
+        dt.datetime: (pa.types.is_timestamp,),
+        dt.date: (pa.types.is_date32,),
     }.get(type(value))
     if exact is None or name in _MISREAD or isinstance(kind, pa.BaseExtensionType) or not exact[0](kind):
         return _numeric_parameter if type(value) is Decimal and _is_numeric(kind) and value.is_finite() else None
@@ -206,7 +206,7 @@ def _expected(value: Any, field: pa.Field) -> Callable[[Any], pa.Array] | None:
         return None
     if isinstance(value, float) and not pa.types.is_float64(kind):
         return None
-    if isinstance(value, datetime.datetime) and (value.tzinfo is None) != (kind.tz is None):
+    if isinstance(value, dt.datetime) and (value.tzinfo is None) != (kind.tz is None):
         return None
     return lambda given: pa.array([given], kind)
 

@@ -181,9 +181,7 @@ class AlchemySession:
         cause = getattr(error, "orig", None) or error
         failure = failure_of(cause, lost=getattr(error, "connection_invalidated", False))
         stopped = self._guard.stopped
-        raise_failure(
-            self._opened, cause, failure, text, stopped=stopped, timeout=self._timeout, committing=committing
-        )
+        raise_failure(self._opened, cause, failure, text, stopped=stopped, timeout=self._timeout, committing=committing)
 
     def commit(self) -> None:
         """Keep what was done."""
@@ -236,7 +234,7 @@ class AlchemyResult:
     @property
     def row_count(self) -> int | None:
         """How many rows the statement changed."""
-        return self._count if self._count is not None and self._count >= 0 else None
+        return self._count if self._count >= 0 else None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Give the rows as Arrow, each batch with the types that its values have."""

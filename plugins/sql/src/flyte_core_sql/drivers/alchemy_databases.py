@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -107,11 +107,11 @@ def _for_sqlite(value: Any) -> Any:
     """Give a value as one of SQLite's five types; its functions read dates in ISO 8601."""
     if isinstance(value, Decimal):
         return _sqlite_number(value)
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return value.isoformat(" ")
-    if isinstance(value, (datetime.date, datetime.time)):
+    if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
-    if isinstance(value, datetime.timedelta):
+    if isinstance(value, dt.timedelta):
         return value.total_seconds()
     return str(value) if isinstance(value, UUID) else _with_json_lists(value)
 

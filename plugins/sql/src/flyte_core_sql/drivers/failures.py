@@ -135,7 +135,9 @@ def raise_failure(
         _raise(QueryTimeoutError(f"{label}: the statement took longer than {limit}"), opened, error)
     message = opened.scrub(_described(failure, text))
     if failure.is_lost:
-        when = "at the commit: whether it was kept is not known" if committing else "while a statement ran; it is undone"
+        when = (
+            "at the commit: whether it was kept is not known" if committing else "while a statement ran; it is undone"
+        )
         words = f"{label}: the connection to {_target(opened)} ended {when}: {message}"
         _raise(ConnectionLostError(words), opened, error)
     _raise(QueryError(f"{label}: {message}"), opened, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 
 __all__ = ["is_installed", "package_for"]
@@ -38,6 +39,7 @@ def package_for(backend: str) -> str:
     return _PACKAGES.get(backend, f"the package with SQLAlchemy's dialect {backend!r}")
 
 
+@functools.cache
 def is_installed(*modules: str) -> bool:
     """Say whether all modules can be imported, without importing any.
 

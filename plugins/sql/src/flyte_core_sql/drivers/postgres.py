@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from flyte_core_sql.connection import OpenConnection
     from flyte_core_sql.drivers.session import ParamStyle, Result, Session
 
-__all__ = ["begin_commands", "connect_arguments", "open_postgres"]
+__all__ = ["connect_arguments", "open_postgres", "settings_of"]
 
 #: Seconds that the server's own statement timeout has before the statement is ended from here: the server may be gone.
 _GRACE = 1.0
 _CONNECT_SECONDS = 10
 _CANCEL_SECONDS = 5.0
+_RESET_SECONDS = 1.0
 #: Of the server's socket, for a server that vanishes without a word.
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 #: A statement of which no cursor can be declared: it gives no rows, or only few.
@@ -47,14 +48,14 @@ def connect_arguments(opened: OpenConnection) -> dict[str, Any]:
     return {**defaults, **given, **opened.options, "client_encoding": "UTF8"}
 
 
-def begin_commands(*, read_only: bool, timeout: float | None) -> list[str]:
-    """Give what begins a transaction.
+def settings_of(*, read_only: bool, timeout: float | None) -> list[str]:
+    """Give the commands that begin a transaction's own settings.
 
     Args:
         read_only: whether the server refuses what writes.
         timeout: seconds after which the server ends a statement.
     """
-    commands = ["BEGIN READ ONLY" if read_only else "BEGIN"]
+    commands = ["SET TRANSACTION READ ONLY"] if read_only else []
     if timeout is not None:
         # Zero is none at all.
         commands.append(f"SET LOCAL statement_timeout = {max(1, round(timeout * 1000))}")
@@ -82,7 +83,7 @@ def open_postgres(
     arguments = connect_arguments(opened)
     key = ("psycopg", *sorted((name, str(value)) for name, value in arguments.items()))
     connection = idle_connections().take(key)
-    while connection is not None and not _is_alive(connection):
+    while connection is not None and not _is_ready(connection):
         connection.close()
         connection = idle_connections().take(key)
     if connection is None:
@@ -102,21 +103,50 @@ def _connect(opened: OpenConnection, arguments: Mapping[str, Any]) -> psycopg.Co
     return connection
 
 
-def _is_alive(connection: psycopg.Connection[Any]) -> bool:
-    """Say whether an idle connection is still one, without asking the server: a closed socket has its end to read."""
+def _reset(connection: psycopg.Connection[Any]) -> bool:
+    """Have the server forget what a session may have left, such as settings, temporary tables and locks.
+
+    Its answer is not waited for: who takes the connection next reads it.
+    """
+    import psycopg
+
+    try:
+        connection.rollback()
+        connection.pgconn.send_query(b"DISCARD ALL")
+        return connection.pgconn.flush() == 0
+    except psycopg.Error:
+        return False
+
+
+def _is_ready(connection: psycopg.Connection[Any]) -> bool:
+    """Say whether an idle connection is still one: the answer to its reset is there, and nothing after it.
+
+    A server that is gone has closed its socket, whose end can be read.
+    """
+    import psycopg
+    from psycopg.pq import ExecStatus
+
+    link = connection.pgconn
+    try:
+        while link.is_busy():
+            if not _is_readable(link.socket, _RESET_SECONDS):
+                return False
+            link.consume_input()
+        results = [result.status for result in iter(link.get_result, None)]
+        return results == [ExecStatus.COMMAND_OK] and not _is_readable(link.socket, 0)
+    except psycopg.Error:
+        return False
+
+
+def _is_readable(number: int, seconds: float) -> bool:
     import select
 
-    if connection.closed:
-        return False
-    try:
-        number = connection.fileno()
-        if hasattr(select, "poll"):
-            waiting = select.poll()
-            waiting.register(number, select.POLLIN | select.POLLERR | select.POLLHUP)
-            return not waiting.poll(0)
-        return not select.select([number], [], [], 0)[0]
-    except (OSError, ValueError):
-        return False
+    # select() alone knows no number above 1023.
+    if hasattr(select, "poll"):
+        waiting = select.poll()
+        waiting.register(number, select.POLLIN)
+        return bool(waiting.poll(seconds * 1000))
+    return bool(select.select([number], [], [], seconds)[0])
 
 
 class PostgresSession:
@@ -135,7 +165,7 @@ class PostgresSession:
         fetch: Literal["rows", "batches"],
     ) -> None:
         self._opened, self._connection, self._key = opened, connection, key
-        self._begin = "; ".join(begin_commands(read_only=read_only, timeout=timeout))
+        self._begin = "; ".join(["BEGIN", *settings_of(read_only=read_only, timeout=timeout)])
         self._timeout, self._fetch = timeout, fetch
         self._guard = Guard(self._interrupt, None if timeout is None else timeout + _GRACE)
         self._cursors = 0
@@ -188,22 +218,25 @@ class PostgresSession:
             self._connection.execute("SAVEPOINT flyte_core; SET LOCAL cursor_tuple_fraction = 1")
             try:
                 return cursor.execute(text, parameters)
-            except psycopg.Error as error:
-                if error.sqlstate not in _NO_CURSOR:
+            except (psycopg.Error, UnicodeError) as error:
+                _close(cursor)
+                # An error with a place is one of the statement; without the cursor its place is right.
+                placed = isinstance(error, psycopg.Error) and error.diag.statement_position
+                if getattr(error, "sqlstate", None) not in _NO_CURSOR and not placed:
                     raise
-            with contextlib.suppress(psycopg.Error):
-                cursor.close()
             self._connection.execute("ROLLBACK TO SAVEPOINT flyte_core")
         return psycopg.RawCursor(self._connection).execute(text, parameters)
 
     def failed(self, error: Exception, text: str, *, committing: bool = False) -> NoReturn:
         """Raise what a driver's error is, and have the connection not used again."""
         self._clean = False
-        self._guard.end()
+        # First of all, since it has still to be told apart from the end of the connection.
+        failure = self._failure(error)
+        self._end_result()
         raise_failure(
             self._opened,
             error,
-            self._failure(error),
+            failure,
             text,
             stopped=self._guard.stopped,
             timeout=self._timeout,
@@ -257,8 +290,9 @@ class PostgresSession:
 
     def close(self) -> None:
         """Have the connection wait for the next session when nothing of this one is left on it, else end it."""
+        self._end_result()
         self._guard.close()
-        connection, self._result = self._connection, None
+        connection = self._connection
         if self._clean and self._guard.stopped is None and _reset(connection):
             idle_connections().give(self._key, connection, connection.close)
         else:
@@ -270,18 +304,6 @@ class PostgresSession:
             self._result.close()
             self._result = None
         self._guard.end()
-
-
-def _reset(connection: psycopg.Connection[Any]) -> bool:
-    """Take away what a session may have left, such as settings, temporary tables and locks, in one command."""
-    import psycopg
-
-    try:
-        connection.rollback()
-        connection.execute("DISCARD ALL")
-    except psycopg.Error:
-        return False
-    return not connection.closed
 
 
 class PostgresResult:
@@ -327,13 +349,20 @@ class PostgresResult:
         import psycopg
 
         try:
-            return self._cursor.fetchall() if at_most is None else self._cursor.fetchmany(at_most)
+            rows: list[tuple[Any, ...]] = (
+                self._cursor.fetchall() if at_most is None else self._cursor.fetchmany(at_most)
+            )
         except (psycopg.Error, UnicodeError) as error:
             self._session.failed(error, self._text)
+        return rows
 
     def close(self) -> None:
         """Let the server forget the rows that were not read."""
-        import psycopg
+        _close(self._cursor)
 
-        with contextlib.suppress(psycopg.Error):
-            self._cursor.close()
+
+def _close(cursor: Any) -> None:
+    import psycopg
+
+    with contextlib.suppress(psycopg.Error):
+        cursor.close()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,9 +34,9 @@ def to_batch(columns: Sequence[str], rows: Sequence[Sequence[Any]], to_arrow: Se
     """
     import pyarrow as pa
 
-    values = list(zip(*rows)) if rows else [()] * len(columns)
-    arrays = [make(of_column) for make, of_column in zip(to_arrow, values)]
-    schema = pa.schema([pa.field(name, array.type) for name, array in zip(columns, arrays)])
+    values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    arrays = [make(of_column) for make, of_column in zip(to_arrow, values, strict=True)]
+    schema = pa.schema([pa.field(name, array.type) for name, array in zip(columns, arrays, strict=True)])
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
@@ -101,17 +100,17 @@ def _is_large(values: Sequence[Any]) -> bool:
 
 def _plain(value: Any) -> Any:
     """Give a driver's value as one that Arrow knows."""
-    if value is None or isinstance(value, (str, bool, int, float, bytes, Decimal, datetime.date, datetime.time)):
-        return value.value if isinstance(value, Enum) else value
-    if isinstance(value, (UUID, Enum)):
-        return str(value) if isinstance(value, UUID) else value.value
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, (str, bool, int, float, bytes, Decimal, dt.date, dt.time)):
+        return value
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
     if isinstance(value, Mapping):
         return json.dumps(value, default=str, ensure_ascii=False)
     if isinstance(value, (list, tuple, set, frozenset)) and not hasattr(value, "_fields"):
         return [_plain(item) for item in value]
-    return value if isinstance(value, datetime.timedelta) else str(value)
+    return value if isinstance(value, dt.timedelta) else str(value)
 
 
 def _text(value: Any) -> str:
