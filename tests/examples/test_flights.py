@@ -66,7 +66,10 @@ def counted():
         "late": 0,
         "departures": [],
         "arrivals": defaultdict(list),
+        "routes": defaultdict(list),
     }
+    with (folder / "airports.csv").open(encoding="utf-8", newline="") as lines:
+        airports = {row["faa"]: row["name"] for row in csv.DictReader(lines)}
     with zipfile.ZipFile(folder / "flights.csv.zip") as zipped:
         rows = csv.reader(io.TextIOWrapper(zipped.open("flights.csv"), "utf-8", newline=""))
         at = {name: place for place, name in enumerate(next(rows))}
@@ -78,6 +81,8 @@ def counted():
                 totals["departures"].append(int(row[at["dep_delay"]]))
             if row[at["arr_delay"]] != "NA":
                 totals["arrivals"][row[at["carrier"]]].append(int(row[at["arr_delay"]]))
+                route = row[at["origin"]], airports.get(row[at["dest"]], row[at["dest"]])
+                totals["routes"][route].append(int(row[at["arr_delay"]]))
     return totals
 
 
@@ -118,11 +123,37 @@ def test_the_airlines_are_those_of_an_independent_count(runs, counted):
     )
 
 
+def test_the_latest_routes_that_the_query_finds_are_those_of_an_independent_count(runs, counted):
+    often = {route: minutes for route, minutes in counted["routes"].items() if len(minutes) >= 120}
+    means = {route: sum(minutes) / len(minutes) for route, minutes in often.items()}
+    expected = sorted(means, key=lambda route: (-means[route], route))[:5]
+    latest = runs[0][0].latest
+    assert [(route.origin, route.destination) for route in latest] == expected
+    assert [route.flights for route in latest] == [len(often[route]) for route in expected]
+    assert [route.mean_delay for route in latest] == pytest.approx([means[route] for route in expected])
+
+
+def test_the_routes_of_some_months_are_of_these_months_only(example, counted):
+    import flyte_core
+
+    report = flyte_core.run(example.flights.year_report, months=[2]).outputs()
+    assert report.flights == counted["months"][2]
+    assert 0 < sum(route.flights for route in report.latest) < counted["months"][2]
+
+
+def test_the_query_stands_in_its_specification_to_the_letter_and_runs_in_a_container(example, tmp_path):
+    example.write_specs(tmp_path)
+    template = json.loads((tmp_path / "latest_routes.json").read_text(encoding="utf-8"))["taskTemplate"]
+    assert template["type"] == "sql"
+    assert template["custom"]["statement"] == example.flights.latest_routes.query
+    assert template["container"]["args"][-4:] == ["mod", "flights", "instance", "latest_routes"]
+
+
 def test_the_second_run_takes_the_months_from_the_cache(runs):
     (first, ends, _), (second, ends_again, _) = runs
     assert ends["cached"] == 0
-    assert ends["succeeded"] == 17
-    assert ends_again["cached"] == 13
+    assert ends["succeeded"] == 20
+    assert ends_again["cached"] == 14
     assert ends_again["succeeded"] == 4
     assert second == first
 
@@ -139,13 +170,14 @@ def test_the_letter_tells_the_result_and_that_nothing_was_sent(example, runs, mo
     monkeypatch.delenv("SMTP_PASSWORD", raising=False)
     text = flyte_core.run(example.flights.letter, runs[0][0]).outputs()
     assert "336,776 flights" in text
+    assert "from EWR to Mc Ghee Tyson" in text
     assert "not sent" in text
 
 
 def test_every_task_is_written_as_the_same_json_each_time(example, tmp_path):
     written = example.write_specs(tmp_path / "one")
     again = example.write_specs(tmp_path / "two")
-    assert len(written) == 7
+    assert len(written) == 10
     assert [path.read_bytes() for path in written] == [path.read_bytes() for path in again]
 
 
@@ -182,7 +214,8 @@ def test_the_script_prints_both_runs_and_writes_the_specifications(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "336,776" in done.stdout
-    assert "first run: 17 tasks computed, 0 from the cache" in done.stdout
-    assert "second run: 4 tasks computed, 13 from the cache" in done.stdout
-    assert "wrote 7 task specifications" in done.stdout
-    assert len(list((tmp_path / "specs").glob("*.json"))) == 7
+    assert "Will Rogers World" in done.stdout
+    assert "first run: 20 tasks computed, 0 from the cache" in done.stdout
+    assert "second run: 4 tasks computed, 14 from the cache" in done.stdout
+    assert "wrote 10 task specifications" in done.stdout
+    assert len(list((tmp_path / "specs").glob("*.json"))) == 10

@@ -1,4 +1,4 @@
-"""A year of flights: counted month by month, ranked by airline, and put into words.
+"""A year of flights: counted month by month, ranked by airline, its routes ranked with SQL, and put into words.
 
 Run it here with ``flyte-core run docs/examples/flights/flights.py year_report``, or all of it with ``run.py``.
 """
@@ -12,16 +12,48 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from flights_data import MISSING, data_folder, read_airlines, read_flights, sha256
+from flights_data import MISSING, data_folder, read_airlines, read_flights, read_table, sha256
+from flyte_core_sql import SQLTask
 
 import flyte_core
-from flyte_core.io import File
+from flyte_core.io import DataFrame, File
 from flyte_core.models import Cache, Resources, RetryStrategy, Secret
 
 #: A flight counts as late from this many minutes on, as the US Department of Transportation counts.
 LATE_MINUTES = 15
 
 PYTHON = "python:3.12-slim"
+
+
+@dataclass
+class Route:
+    """One route, and how late its flights arrive."""
+
+    origin: str
+    destination: str
+    flights: int
+    mean_delay: float
+
+
+# The frame and the file are tables of their names; numbers and lists are parameters, and never text of the query.
+latest_routes = SQLTask(
+    name="latest_routes",
+    query="""
+        SELECT origin, coalesce(name, dest) AS destination, count(*) AS flights, avg(arr_delay) AS mean_delay
+        FROM flights LEFT JOIN airports ON dest = faa
+        WHERE arr_delay IS NOT NULL AND month IN :months
+        GROUP BY origin, destination
+        HAVING count(*) >= :at_least
+        ORDER BY mean_delay DESC, origin, destination
+        LIMIT :rows
+    """,
+    inputs={"flights": DataFrame, "airports": File, "months": list[int], "at_least": int, "rows": int},
+    outputs=list[Route],
+    # On a cluster it runs in a container of its own, and needs no connector.
+    as_container=True,
+    image=PYTHON,
+)
+ranking = flyte_core.TaskEnvironment.from_task("flights-routes", latest_routes)
 
 # Tasks of one environment share its image, resources and variables.
 counting = flyte_core.TaskEnvironment(
@@ -30,6 +62,7 @@ counting = flyte_core.TaskEnvironment(
     image=PYTHON,
     resources=Resources(cpu=1, memory="512Mi"),
     env_vars={"PYTHONHASHSEED": "0"},
+    depends_on=[ranking],
 )
 
 # Its password is named here and fetched by the cluster; the value is in no specification.
@@ -106,6 +139,7 @@ class YearReport:
     worst_month: int
     months: list[MonthSummary]
     carriers: list[Carrier]
+    latest: list[Route]
 
 
 @counting.task
@@ -164,6 +198,20 @@ async def departure_delays(months: list[MonthSummary]) -> tuple[Delays, int]:
     return year, max(months, key=lambda month: month.departures.mean).month
 
 
+@counting.task
+def flights_table(flights: File) -> DataFrame:
+    """Read the table into a frame, as far as it is asked about routes."""
+    return DataFrame.from_df(read_table(Path(flights.path), ["month", "origin", "dest", "arr_delay"]))
+
+
+@counting.task(cache="auto")
+async def rank_routes(flights: File, months: list[int]) -> list[Route]:
+    """Find the routes with the longest mean delay; what is cached is the result, and not the frame."""
+    airports = File(path=str(data_folder() / "airports.csv"))
+    table = await flights_table.aio(flights)
+    return await latest_routes(flights=table, airports=airports, months=months, at_least=10 * len(months), rows=5)
+
+
 @writing.task
 def letter(report: YearReport) -> str:
     """Put the year into words; with a password it would be sent, too."""
@@ -172,7 +220,8 @@ def letter(report: YearReport) -> str:
     return (
         f"{report.flights:,} flights were planned in 2013 and {report.cancelled:,} of them never left. "
         f"Month {report.worst_month} was the worst to leave in. {best.name} arrived earliest, "
-        f"{-best.arrivals.mean:.1f} minutes ahead on average. ({sent})"
+        f"{-best.arrivals.mean:.1f} minutes ahead on average. "
+        f"Latest were the flights from {report.latest[0].origin} to {report.latest[0].destination}. ({sent})"
     )
 
 
@@ -183,12 +232,13 @@ async def year_report(months: list[int] | None = None) -> YearReport:
     Args:
         months: the months to count; all twelve unless given.
     """
+    months = months or list(range(1, 13))
     flights, names = await asyncio.gather(find_flights.aio(), airline_names.aio())
     one_month = functools.partial(month_summary, flights)
-    counted = flyte_core.map.aio(one_month, months or range(1, 13), concurrency=4, return_exceptions=False)
+    counted = flyte_core.map.aio(one_month, months, concurrency=4, return_exceptions=False)
     summaries = [summary async for summary in counted]
-    carriers, (departures, worst) = await asyncio.gather(
-        rank_carriers.aio(summaries, names), departure_delays(summaries)
+    carriers, (departures, worst), latest = await asyncio.gather(
+        rank_carriers.aio(summaries, names), departure_delays(summaries), rank_routes(flights, months)
     )
     return YearReport(
         flights=sum(summary.flights for summary in summaries),
@@ -197,4 +247,5 @@ async def year_report(months: list[int] | None = None) -> YearReport:
         worst_month=worst,
         months=summaries,
         carriers=carriers,
+        latest=latest,
     )

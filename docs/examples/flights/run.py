@@ -17,7 +17,7 @@ from flyte_core.models import SerializationContext
 from flyte_core.runtime import TaskEvent
 
 HERE = Path(__file__).resolve().parent
-ENVIRONMENTS = (flights.counting, flights.writing, flights.reporting)
+ENVIRONMENTS = (flights.counting, flights.ranking, flights.writing, flights.reporting)
 
 
 def run_once(*, overwrite_cache: bool = False) -> tuple[flights.YearReport, Counter[str], float]:
@@ -51,7 +51,7 @@ def write_specs(folder: Path) -> list[Path]:
 
 
 def show(report: flights.YearReport) -> None:
-    """Print the report as two tables."""
+    """Print the report as three tables."""
     from rich.console import Console
     from rich.table import Table
 
@@ -74,8 +74,16 @@ def show(report: flights.YearReport) -> None:
     for carrier in report.carriers:
         late = carrier.arrivals.late / carrier.arrivals.known
         carriers.add_row(carrier.name, f"{carrier.flights:,}", f"{carrier.arrivals.mean:.1f}", f"{late:.0%}")
+
+    routes = Table(title="Latest routes, asked with SQL")
+    for heading in ("from", "to"):
+        routes.add_column(heading)
+    for heading in ("flights", "mean arrival delay, min"):
+        routes.add_column(heading, justify="right")
+    for route in report.latest:
+        routes.add_row(route.origin, route.destination, f"{route.flights:,}", f"{route.mean_delay:.1f}")
     console = Console()
-    console.print(months, carriers, sep="\n\n")
+    console.print(months, carriers, routes, sep="\n\n")
 
 
 def describe(name: str, ends: Counter[str], seconds: float) -> str:
