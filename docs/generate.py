@@ -195,9 +195,20 @@ def _function(name: str) -> str:
     return "\n\n".join(parts)
 
 
+def _public_bases(error: type) -> Iterator[str]:
+    """Name a class's bases, and for those that are nobody's business their own."""
+    for base in error.__bases__:
+        if base.__name__.startswith("_"):
+            yield from _public_bases(base)
+        else:
+            yield base.__name__
+
+
 def _error(node: ast.ClassDef) -> str:
+    from flyte_core import errors
+
     found = sections(ast.get_docstring(node) or "")
-    bases = ", ".join(f"`{ast.unparse(base)}`" for base in node.bases)
+    bases = ", ".join(f"`{name}`" for name in _public_bases(getattr(errors, node.name)))
     parts = [f"### {node.name}", f"Bases: {bases}", markdown(re.sub(r"`(\w+)`", r"``\1``", found[""]))]
     if "Args" in found:
         parts.append(bullets(found["Args"]))
