@@ -32,7 +32,7 @@ def notes(findings):
 
 
 def test_a_sound_installation_has_no_problems_and_gives_0(doctor, site):
-    site.plugin(TASKS, "sql", "1 / 0")  # broken, but nobody imports it
+    site.plugin(TASKS, "graph", "1 / 0")  # broken, but nobody imports it
     findings, result = doctor()
     assert (result.status, problems(findings)) == (0, [])
     assert result.err == "[]\n"
@@ -48,44 +48,44 @@ def test_the_page_for_people_ends_with_the_number_of_problems(shell, site):
 
 
 def test_a_conflict_is_a_problem_with_a_command(doctor, site):
-    site.plugin(TASKS, "sql", "", dist="one-sql")
-    site.plugin(TASKS, "sql", "", dist="two-sql")
+    site.plugin(TASKS, "graph", "", dist="one-graph")
+    site.plugin(TASKS, "graph", "", dist="two-graph")
     findings, result = doctor()
     (problem,) = problems(findings)
     assert result.status == 1
-    assert "one-sql" in problem["text"]
-    assert problem["command"] == 'export FLYTE_CORE_PLUGINS="task:sql=one-sql"'
+    assert "one-graph" in problem["text"]
+    assert problem["command"] == 'export FLYTE_CORE_PLUGINS="task:graph=one-graph"'
     # The proposed command works.
-    findings, result = doctor(FLYTE_CORE_PLUGINS="task:sql=one-sql")
+    findings, result = doctor(FLYTE_CORE_PLUGINS="task:graph=one-graph")
     assert (result.status, problems(findings)) == (0, [])
 
 
 def test_one_line_decides_every_conflict_and_keeps_what_the_variable_says(doctor, site):
-    for dist in ("one-sql", "two-sql"):
-        site.install(dist, {TASKS: {"sql": "json", "sql-v2": "json"}})
+    for dist in ("one-graph", "two-graph"):
+        site.install(dist, {TASKS: {"graph": "json", "graph-v2": "json"}})
     for dist in ("a-docker", "b-docker"):
         site.install(dist, {"flyte_core.executors": {"docker": "json"}})
     one, other = problems(doctor(FLYTE_CORE_PLUGINS="-otel,")[0])
-    assert "one-sql and two-sql contest task sql, task sql-v2" in one["text"]
+    assert "one-graph and two-graph contest task graph, task graph-v2" in one["text"]
     assert one["command"] == other["command"]
-    line = "-otel,task:sql=one-sql,task:sql-v2=one-sql,executor:docker=a-docker"
+    line = "-otel,task:graph=one-graph,task:graph-v2=one-graph,executor:docker=a-docker"
     assert one["command"] == f'export FLYTE_CORE_PLUGINS="{line}"'
     assert problems(doctor(FLYTE_CORE_PLUGINS=line)[0]) == []
 
 
 def test_stale_metadata_is_a_problem(doctor, site):
-    module = site.plugin(TASKS, "sql", "")
+    module = site.plugin(TASKS, "graph", "")
     (site.folder / f"{module}.py").unlink()
     (problem,) = problems(doctor()[0])
     assert module in problem["text"]
-    assert problem["command"] == "pip install --force-reinstall dist-sql"
+    assert problem["command"] == "pip install --force-reinstall dist-graph"
 
 
 def test_a_plugin_for_another_core_is_a_problem(doctor, site):
-    site.plugin(TASKS, "sql", "", requires=("flyte-core>=99",))
+    site.plugin(TASKS, "graph", "", requires=("flyte-core>=99",))
     (problem,) = problems(doctor()[0])
     assert ">=99" in problem["text"]
-    assert problem["command"] == "pip install --upgrade flyte-core dist-sql"
+    assert problem["command"] == "pip install --upgrade flyte-core dist-graph"
 
 
 def test_a_required_plugin_that_is_missing_is_a_problem(doctor, project):
@@ -144,9 +144,9 @@ def test_a_required_plugin_that_is_there_is_fine(doctor, site, project):
 
 
 def test_a_distribution_that_is_there_twice_is_a_note_with_both_paths(doctor, site, site_maker, shell):
-    module = site.plugin(TASKS, "sql", "")
+    module = site.plugin(TASKS, "graph", "")
     again = site_maker("again")
-    again.install("dist-sql", {TASKS: {"sql": module}})
+    again.install("dist-graph", {TASKS: {"graph": module}})
     result = shell("doctor", "--json", path=(site, again))
     (note,) = notes(result.json()["findings"])
     assert str(site) in note["text"]
@@ -155,9 +155,9 @@ def test_a_distribution_that_is_there_twice_is_a_note_with_both_paths(doctor, si
 
 def test_a_choice_of_nobody_is_a_problem_and_a_block_of_nobody_a_note(doctor, site):
     site.plugin("flyte_core.hooks", "otel", "")
-    findings, _ = doctor(FLYTE_CORE_PLUGINS="sql=flyte-core-sql,otel=mine,x=y,-otle")
-    (other, known, unknown), (note,) = problems(findings), notes(findings)
-    assert known["command"] == "pip install flyte-core-sql"
+    findings, _ = doctor(FLYTE_CORE_PLUGINS="buildah=flyte-core-image-buildah,otel=mine,x=y,-otle")
+    (known, other, unknown), (note,) = problems(findings), notes(findings)
+    assert known["command"] == "pip install flyte-core-image-buildah"
     assert (other["command"], unknown["command"]) == (None, None)
     assert other["text"].endswith("choose dist-otel there")
     assert unknown["text"].endswith("correct or remove it there")
@@ -165,7 +165,7 @@ def test_a_choice_of_nobody_is_a_problem_and_a_block_of_nobody_a_note(doctor, si
 
 
 def test_a_misspelt_group_is_a_note(doctor, site):
-    site.plugin("flyte_core.task_type", "sql", "")
+    site.plugin("flyte_core.task_type", "graph", "")
     (note,) = notes(doctor()[0])
     assert "did its author mean flyte_core.task_types?" in note["text"]
 

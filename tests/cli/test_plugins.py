@@ -33,7 +33,7 @@ def spy(shell, site):
 
 
 def test_all_plugins_are_listed_and_none_imported(spy, site):
-    site.plugin(TASKS, "sql", OWNER, dist="one-sql")
+    site.plugin(TASKS, "graph", OWNER, dist="one-graph")
     site.plugin(TASKS, "broken", "1 / 0")
     site.many(5)
     result = spy("plugins", "list")
@@ -41,21 +41,21 @@ def test_all_plugins_are_listed_and_none_imported(spy, site):
     assert result.err == "[]\n"
     lines = result.out.splitlines()
     assert lines[0].split() == ["name", "kind", "distribution", "version", "state", "reason"]
-    assert ["sql", "task", "one-sql", "1.0", "ready"] in [line.split() for line in lines]
+    assert ["graph", "task", "one-graph", "1.0", "ready"] in [line.split() for line in lines]
     assert sum("crowd" in line for line in lines) == 5
 
 
 def test_the_list_is_json_on_demand(spy, site):
-    module = site.plugin(TASKS, "sql", OWNER, dist="one-sql")
+    module = site.plugin(TASKS, "graph", OWNER, dist="one-graph")
     listed = spy("plugins", "list", "--json", "--kind", "task").json()["plugins"]
-    (found,) = [plugin for plugin in listed if plugin["name"] == "sql"]
-    assert (found["value"], found["distribution"], found["state"]) == (module, "one-sql", "ready")
-    assert found["paths"][0].endswith("one_sql-1.0.dist-info")
+    (found,) = [plugin for plugin in listed if plugin["name"] == "graph"]
+    assert (found["value"], found["distribution"], found["state"]) == (module, "one-graph", "ready")
+    assert found["paths"][0].endswith("one_graph-1.0.dist-info")
 
 
 def test_only_one_kind_is_listed_on_demand(spy, site):
     site.plugin("flyte_core.executors", "docker", "")
-    site.plugin(TASKS, "sql", OWNER)
+    site.plugin(TASKS, "graph", OWNER)
     listed = spy("plugins", "list", "--json", "--kind", "executor").json()["plugins"]
     assert [plugin["name"] for plugin in listed] == ["docker"]
 
@@ -65,45 +65,45 @@ def test_no_plugins_are_said_in_words(spy):
 
 
 def test_contested_and_blocked_plugins_are_listed_with_the_reason(spy, site):
-    site.plugin(TASKS, "sql", "", dist="one-sql")
-    site.plugin(TASKS, "sql", "", dist="two-sql")
+    site.plugin(TASKS, "graph", "", dist="one-graph")
+    site.plugin(TASKS, "graph", "", dist="two-graph")
     site.plugin("flyte_core.hooks", "otel", "")
     result = spy("plugins", "list", "--json", FLYTE_CORE_PLUGINS="-otel")
     states = {(plugin["name"], plugin["distribution"]): plugin for plugin in result.json()["plugins"]}
-    assert states["sql", "one-sql"]["state"] == "conflict"
-    assert "two-sql" in states["sql", "one-sql"]["reason"]
+    assert states["graph", "one-graph"]["state"] == "conflict"
+    assert "two-graph" in states["graph", "one-graph"]["reason"]
     assert states["otel", "dist-otel"]["state"] == "blocked"
     assert "FLYTE_CORE_PLUGINS" in states["otel", "dist-otel"]["reason"]
 
 
 def test_the_reason_in_the_list_is_short_and_whole_where_one_plugin_is_shown(spy, site):
-    site.plugin(TASKS, "sql", "", dist="one-sql")
-    site.plugin(TASKS, "sql", "", dist="two-sql")
+    site.plugin(TASKS, "graph", "", dist="one-graph")
+    site.plugin(TASKS, "graph", "", dist="two-graph")
     site.plugin(TASKS, "late", "", requires=("flyte-core>=99",))
     listed = spy("plugins", "list").out
-    assert "also claimed by two-sql" in listed
+    assert "also claimed by two-graph" in listed
     assert max(map(len, listed.splitlines())) < 150
-    assert 'FLYTE_CORE_PLUGINS="sql=one-sql"' in spy("plugins", "show", "sql").out
+    assert 'FLYTE_CORE_PLUGINS="graph=one-graph"' in spy("plugins", "show", "graph").out
     assert "install versions of both that fit" in spy("plugins", "show", "late").out
 
 
 def test_show_describes_a_plugin_without_importing_it(spy, site):
-    module = site.plugin(TASKS, "sql", OWNER, dist="one-sql")
-    (folder,) = site.folder.glob("one_sql*.dist-info")
+    module = site.plugin(TASKS, "graph", OWNER, dist="one-graph")
+    (folder,) = site.folder.glob("one_graph*.dist-info")
     (folder / "entry_points.txt").write_text(
-        f"[{TASKS}]\nsql = {module}\nsql-v2 = {module}\n[flyte_core.config_types]\nthing.Config = {module}\n"
+        f"[{TASKS}]\ngraph = {module}\ngraph-v2 = {module}\n[flyte_core.config_types]\nthing.Config = {module}\n"
     )
-    result = spy("plugins", "show", "sql")
+    result = spy("plugins", "show", "graph")
     assert result.status == 0
     assert result.err == "[]\n"
-    for text in ("task sql", "one-sql 1.0", module, "ready", str(folder), "task:sql-v2", "config:thing.Config"):
+    for text in ("task graph", "one-graph 1.0", module, "ready", str(folder), "task:graph-v2", "config:thing.Config"):
         assert text in result.out
     assert "hooks" not in result.out
 
 
 def test_show_load_tells_the_hooks(spy, site):
-    module = site.plugin(TASKS, "sql", OWNER)
-    result = spy("plugins", "show", "sql", "--load", "--json")
+    module = site.plugin(TASKS, "graph", OWNER)
+    result = spy("plugins", "show", "graph", "--load", "--json")
     (found,) = result.json()["plugins"]
     assert (result.status, found["hooks"], found["traceback"]) == (0, ["container_args"], None)
     assert module in result.err
@@ -124,18 +124,18 @@ def test_show_load_tells_the_hooks_of_a_cross_cutting_plugin(spy, site):
     [("1 / 0", "ZeroDivisionError"), (OWNER.replace("(task, sctx)", "(task)"), "parameter 'sctx' is missing")],
 )
 def test_show_load_tells_what_is_broken_and_gives_1(spy, site, source, text):
-    site.plugin(TASKS, "sql", source)
-    result = spy("plugins", "show", "sql", "--load")
+    site.plugin(TASKS, "graph", source)
+    result = spy("plugins", "show", "graph", "--load")
     assert result.status == 1
     assert text in result.out
     assert "broken" in result.out
 
 
 def test_an_unknown_plugin_is_an_error_with_near_misses(spy, site):
-    site.plugin(TASKS, "sql", OWNER)
-    result = spy("plugins", "show", "sqll")
+    site.plugin(TASKS, "graph", OWNER)
+    result = spy("plugins", "show", "graphl")
     assert result.status == 2
-    assert "did you mean 'sql'" in result.err
+    assert "did you mean 'graph'" in result.err
 
 
 def test_control_characters_of_metadata_do_not_reach_the_terminal(spy, site):
@@ -144,6 +144,6 @@ def test_control_characters_of_metadata_do_not_reach_the_terminal(spy, site):
 
 
 def test_the_json_documents_are_the_only_output(spy, site):
-    site.plugin(TASKS, "sql", OWNER)
-    for words in (["list"], ["show", "sql"]):
+    site.plugin(TASKS, "graph", OWNER)
+    for words in (["list"], ["show", "graph"]):
         assert isinstance(json.loads(spy("plugins", *words, "--json").out), dict)

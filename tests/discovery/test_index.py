@@ -70,9 +70,9 @@ def test_everything_is_listed_in_order_with_groups_that_we_do_not_know(site):
 
 def test_nothing_is_read_before_the_first_look_up(site, tmp_path):
     index = PluginIndex(tmp_path / "cache")
-    site.install("one", {TASKS: {"sql": "x"}})
+    site.install("one", {TASKS: {"graph": "x"}})
     assert not (tmp_path / "cache").exists()
-    assert only(index, "sql").value == "x"
+    assert only(index, "graph").value == "x"
 
 
 # ---- one distribution in several places ------------------------------------------------------------------------

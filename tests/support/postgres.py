@@ -26,10 +26,9 @@ __all__ = ["REQUIRED", "PostgresServer", "own_postgres", "postgres", "skip_or_fa
 #: Set where a server must be there: a test that would be skipped for want of one fails then.
 REQUIRED = "FLYTE_CORE_REQUIRE_POSTGRES"
 
-#: Nothing of these servers has to outlive a crash of the machine, and they must not fill its memory.
+#: Nothing of these servers has to outlive a crash of the machine, only their own, and they must not fill its memory.
 _SETTINGS = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
