@@ -138,7 +138,8 @@ class PostgresServer:
         while True:
             with contextlib.suppress(FileNotFoundError):
                 lines = (self._data / "postmaster.pid").read_text().splitlines()
-                if lines[0] == str(self._process.pid) and lines[-1].strip() == "ready":
+                # Between its creation and its first line it is empty.
+                if lines and lines[0] == str(self._process.pid) and lines[-1].strip() == "ready":
                     return
             if self._process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"PostgreSQL does not start: {(self.folder / 'log').read_text()[-2000:]}")
