@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import os
+import subprocess
+import sys
 import threading
+import time
+import weakref
 
 import pytest
 
+from flyte_core.runtime import blocking
 from flyte_core.runtime.blocking import in_thread, to_its_end
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
@@ -101,3 +108,60 @@ def test_an_error_of_a_cleanup_whose_waiter_was_cancelled_is_not_reported_as_unr
 
     asyncio.run(main())
     assert told == []
+
+
+def test_a_thread_without_work_gets_the_next_call() -> None:
+    async def main() -> set[int]:
+        return {await in_thread(threading.get_ident) for _ in range(50)}
+
+    assert len(asyncio.run(main())) == 1
+
+
+def test_a_thread_without_work_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocking, "_IDLE_SECONDS", 0.01)
+
+    async def main() -> list[threading.Thread]:
+        return await asyncio.gather(*[in_thread(threading.current_thread) for _ in range(5)])
+
+    for thread in asyncio.run(main()):
+        thread.join(30)
+        assert not thread.is_alive()
+    assert asyncio.run(in_thread(lambda: "again")) == "again"
+
+
+def test_no_call_is_lost_to_a_thread_that_is_about_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocking, "_IDLE_SECONDS", 1e-6)
+
+    async def main() -> list[int]:
+        return [await asyncio.wait_for(in_thread(int, number), 30) for number in range(2000)]
+
+    assert asyncio.run(main()) == list(range(2000))
+
+
+def test_what_a_call_held_is_let_go_when_it_ends() -> None:
+    class Held:
+        pass
+
+    async def main() -> weakref.ref[Held]:
+        held = Held()
+        await in_thread(lambda _held: None, held)
+        return weakref.ref(held)
+
+    seen = asyncio.run(main())
+    until = time.monotonic() + 30
+    while seen() is not None and time.monotonic() < until:
+        gc.collect()
+    assert seen() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    program = """
+import asyncio, os
+from flyte_core.runtime.blocking import in_thread
+asyncio.run(in_thread(int))
+if (child := os.fork()) == 0:
+    os._exit(asyncio.run(asyncio.wait_for(in_thread(int, 7), 30)))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=120)
