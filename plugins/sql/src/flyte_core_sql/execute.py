@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from flyte_core import ctx, logger
 from flyte_core.errors import TaskTimeoutError, near_misses
 from flyte_core.runtime.actions import time_limit
-from flyte_core.runtime.blocking import in_thread
+from flyte_core.runtime.blocking import begun_in_thread
 from flyte_core.types.convert import interface_codec
 from flyte_core_sql.declaration import checked_query, output_plan
 from flyte_core_sql.errors import FragmentError
@@ -60,7 +60,7 @@ async def _stoppable(work: _Work, func: Callable[[], R]) -> R:
         TaskTimeoutError: when it takes longer than the task's timeout and no run minds that.
     """
     limit = time_limit(work.task) if ctx() is None else None
-    waiting = asyncio.ensure_future(in_thread(func))
+    waiting = begun_in_thread(func)
     try:
         done, _ = await asyncio.wait({waiting}, timeout=limit)
     except asyncio.CancelledError:

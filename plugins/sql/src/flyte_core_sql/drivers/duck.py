@@ -30,6 +30,8 @@ _EMBEDDED = "duckdb://"
 _IN_MEMORY = ("", ":memory:", None)
 #: What needs no parser to be known for a query; parsing once more takes 30 µs. A PIVOT can be two statements.
 _PLAIN_QUERY = re.compile(r"\s*(?:SELECT|VALUES)\b(?!.*\bPIVOT)", re.IGNORECASE | re.DOTALL)
+#: What can leave something on a connection although it is a plain query: the seed of its random numbers.
+_LEAVES_TRACES = re.compile("setseed|query", re.IGNORECASE)
 #: Statements that write to files, which a read-only transaction does not keep from it.
 _WRITES_FILES = ("COPY", "EXPORT", "COPY_DATABASE")
 
@@ -112,6 +114,9 @@ class DuckSession:
         self._begun = False
         self._result: DuckResult | None = None
         self._closed = False
+        # Whether the connection is as it was, so that another session can have it.
+        self._traceless = lease.keep is not None
+        self._committed = False
 
     def quote(self, name: str) -> str:
         """Write a name as an identifier."""
@@ -127,6 +132,7 @@ class DuckSession:
             QueryError: DuckDB cannot read it.
         """
         source = table if isinstance(table, TableSource) else TableSource(name=name, frame=table)
+        self._traceless = False
         self._guard.restart()
         self._guard.run(lambda: self._cursor.register(name, relation_of(self._cursor, source)))
 
@@ -139,6 +145,7 @@ class DuckSession:
             InvalidTypeError: the parameters are no sequence.
         """
         self._settle()
+        self._committed = False
         guard = self._guard
         guard.restart()
         if isinstance(parameters, Mapping):
@@ -162,6 +169,7 @@ class DuckSession:
         if self._begun:
             self._guard.run(self._cursor.commit)
             self._begun = False
+        self._committed = True
 
     def rollback(self) -> None:
         """Undo what was done."""
@@ -174,20 +182,25 @@ class DuckSession:
 
     def cancel(self) -> None:
         """Interrupt the running statement, and let no other begin."""
+        self._traceless = False
         self._guard.cancel()
 
     def close(self) -> None:
-        """Close the connection, with all of its tables."""
+        """Close the connection, with all of its tables; one that is as it was waits for the next session."""
         if self._closed:
             return
         self._closed = True
         self.rollback()
+        keep = self._lease.keep if self._traceless and self._committed else None
         with suppress(duckdb.Error, RuntimeError):
-            self._lease.give_back()
+            (keep or self._lease.give_back)()
 
     def _parsed(self, text: str) -> tuple[duckdb.Statement | str, bool]:
         """Give what is to run, and whether it is a query, which could begin later."""
-        if _PLAIN_QUERY.match(text) and ";" not in text:
+        is_plain = _PLAIN_QUERY.match(text) and ";" not in text
+        if not is_plain or _LEAVES_TRACES.search(text):
+            self._traceless = False
+        if is_plain:
             return text, True
         found = self._guard.run(self._cursor.extract_statements, text)
         if len(found) != 1:  # what one PIVOT is to DuckDB 1
