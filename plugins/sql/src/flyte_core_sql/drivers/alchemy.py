@@ -74,7 +74,10 @@ def open_alchemy(
 
 def _engine(opened: OpenConnection) -> Engine:
     """Give the engine of a connection, which holds no connections; making one takes longer than a small query."""
+    from flyte_core_sql.drivers.packages import with_driver
+
     url = opened.url_with_password()
+    url = url.set(drivername=with_driver(url.drivername))
     try:
         return _made_engine(url, json.dumps(opened.options, sort_keys=True))
     except ImportError as error:
@@ -100,8 +103,9 @@ def _made_engine(url: Any, options: str) -> Engine:
 def _missing(opened: OpenConnection, error: BaseException) -> str:
     from flyte_core_sql.drivers.packages import package_for
 
-    backend, scheme = opened.connection.backend, opened.connection.parts.scheme
-    return f"{opened.label}: no driver for {scheme} is installed: pip install {package_for(backend)} ({error})"
+    scheme = opened.connection.parts.scheme
+    package = package_for(opened.connection.backend, scheme.partition("+")[2])
+    return f"{opened.label}: no driver for {scheme} is installed: pip install {package} ({error})"
 
 
 def _check_file(opened: OpenConnection, engine: Engine, read_only: bool) -> None:
