@@ -16,6 +16,7 @@ from flyte_core.models import Secret
 from flyte_core_sql.credentials import Hidden, carries_credentials, credential_options, scrub
 from flyte_core_sql.errors import ConnectionConfigError
 from flyte_core_sql.named import Configured, check_name, find_connection
+from flyte_core_sql.schemes import misspelt
 from flyte_core_sql.url import UrlParts, backend_of, dialect_of, is_url, parse_url
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ class Connection:
         read_only: whether no task may write through it.
 
     Raises:
-        InvalidValueError: the URL is none; it or an option holds a password or token, which is not shown; there is a
-            password and no user in the URL; the driver is for other databases.
+        InvalidValueError: the URL is none, or its scheme is misspelt; it or an option holds a password or token, which
+            is not shown; there is a password and no user in the URL; the driver is for other databases.
         InvalidTypeError: a value is of another type.
 
     Example:
@@ -146,6 +147,10 @@ class Connection:
             raise InvalidValueError("Connection", "url", shown, f"{_EXAMPLE}, with no password or token: {_ELSEWHERE}")
         if self.password is not None and parts.username is None and "cipher" not in parts.scheme:
             allowed = "a URL with the user whose password it is, such as postgresql://ann@host/database"
+            raise InvalidValueError("Connection", "url", self.url, allowed)
+        if close := misspelt(parts.scheme):
+            meant = " or ".join(f"{name}://" for name in close)
+            allowed = f"a database's scheme; did you mean {meant}? If it is another dialect of SQLAlchemy, pip install it"
             raise InvalidValueError("Connection", "url", self.url, allowed)
 
     def _check_options(self) -> None:
