@@ -84,7 +84,9 @@ def test_a_refused_scheme_shows_no_password() -> None:
 
 def test_a_misspelt_scheme_of_a_named_connection_says_where_it_stands() -> None:
     env = {"FLYTE_CORE_SQL_SHOP": "sqllite://ann:pa55word@db/app"}
-    with pytest.raises(ConnectionConfigError, match=r"environment FLYTE_CORE_SQL_SHOP: .*did you mean sqlite") as caught:
+    with pytest.raises(
+        ConnectionConfigError, match=r"environment FLYTE_CORE_SQL_SHOP: .*did you mean sqlite"
+    ) as caught:
         resolve_connection("shop", env=env, cwd="/")
 
     assert "pa55word" not in str(caught.value)

@@ -150,7 +150,7 @@ class Connection:
             raise InvalidValueError("Connection", "url", self.url, allowed)
         if close := misspelt(parts.scheme):
             meant = " or ".join(f"{name}://" for name in close)
-            allowed = f"a database's scheme; did you mean {meant}? If it is another dialect of SQLAlchemy, pip install it"
+            allowed = f"a database's scheme; did you mean {meant}? If it is a dialect of SQLAlchemy, pip install it"
             raise InvalidValueError("Connection", "url", self.url, allowed)
 
     def _check_options(self) -> None:
