@@ -50,6 +50,8 @@ class BaseRuntimeError(FlyteCoreError, RuntimeError):
         worker: where it ran, if known.
     """
 
+    kind: ErrorKind
+
     def __init__(self, code: str, kind: ErrorKind, root_cause_message: str, worker: str | None = None) -> None:
         super().__init__(root_cause_message)
         self.code, self.kind, self.worker = code, kind, worker

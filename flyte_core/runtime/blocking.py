@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import functools
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -50,7 +49,7 @@ def begun_in_thread(func: Callable[..., R], /, *args: Any, **kwargs: Any) -> asy
             set_it, value = future.set_result, context.run(func, *args, **kwargs)
         except BaseException as e:  # handed to the coroutine that waits
             set_it, value = future.set_exception, e
-        return functools.partial(loop.call_soon_threadsafe, tell, set_it, value)
+        return lambda: loop.call_soon_threadsafe(tell, set_it, value)
 
     _threads().run(work)
     return future

@@ -100,11 +100,12 @@ class ErrorReport:
         """Give the content of ``error.pb``."""
         from flyteidl2.core import execution_pb2
 
+        kinds = execution_pb2.ContainerError.Kind
         error = execution_pb2.ContainerError(
             code=_valid(self.code),
             message=_shortened(_valid(self.message)),
-            kind=execution_pb2.ContainerError.RECOVERABLE if self.recoverable else 0,
-            origin=execution_pb2.ExecutionError.ErrorKind.Value(self.kind.upper()),
+            kind=kinds.RECOVERABLE if self.recoverable else kinds.NON_RECOVERABLE,
+            origin=self.kind.upper(),
         )
         extra = b""
         if self.timestamp is not None:
@@ -165,6 +166,7 @@ def _text(error: BaseException) -> str:
         # Nothing of the user's has run: the message says it all.
         return text
     raised: BaseException | None = error
+    frames: list[traceback.FrameSummary] = []
     while raised is not None:
         frames = user_frames(raised)
         if frames and (raised is not error or not isinstance(error, FlyteCoreError)):

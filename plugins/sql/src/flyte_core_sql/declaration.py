@@ -155,12 +155,11 @@ def check_fragments(owner: str, fragments: object, inputs: Mapping[str, Any]) ->
 
 
 def _texts(owner: str, name: str, allowed: object) -> dict[str, str]:
+    pairs: dict[Any, Any] = {None: None}
     if isinstance(allowed, Mapping):
         pairs = dict(allowed)
     elif isinstance(allowed, (Sequence, set, frozenset)) and not isinstance(allowed, (str, bytes)):
         pairs = {text: text for text in allowed}
-    else:
-        pairs = {None: None}
     if not all(isinstance(text, str) for pair in pairs.items() for text in pair):
         expected = "a list of texts, or a mapping from the input's values to texts"
         raise InvalidTypeError(owner, f"fragments[{name!r}]", allowed, expected)

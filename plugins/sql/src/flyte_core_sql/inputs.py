@@ -138,7 +138,7 @@ def _subclass_value(name: str, value: Any) -> Any:
             plain = made()
             if plain is None or type(plain) in _SCALARS:
                 return plain
-    scalars: tuple[type[Any], ...] = (int, float, str, bytes)
+    scalars: tuple[Any, ...] = (int, float, str, bytes)
     for scalar in scalars:
         if isinstance(value, scalar):
             return scalar(value)

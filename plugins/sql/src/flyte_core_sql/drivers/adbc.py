@@ -106,7 +106,8 @@ class AdbcSession:
         read_only: bool,
         timeout: float | None,
     ) -> None:
-        self._opened, self._connection, self._key = opened, connection, key
+        self._opened, self._key = opened, key
+        self._connection: Any = connection
         self._read_only, self._timeout = read_only, timeout
         self._cursor: Any = None
         self._other: Session | None = None

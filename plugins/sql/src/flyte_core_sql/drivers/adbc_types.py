@@ -82,10 +82,17 @@ def _array(array: pa.Array, field: pa.Field) -> pa.Array:
     return array
 
 
+def _compute() -> Any:
+    """Give pyarrow's functions: they are made when it is imported, so that no type checker knows them."""
+    import pyarrow.compute
+
+    return pyarrow.compute
+
+
 def _check_finite(array: pa.Array, name: str) -> None:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc = _compute()
     days = pa.types.is_date32(array.type)
     found = pc.min_max(array.view(pa.int32() if days else pa.int64())).as_py()
     bits, shift = (32, _DAYS_TO_2000) if days else (64, _MICROSECONDS_TO_2000)
@@ -149,8 +156,8 @@ def _decimal(precision: int, scale: int) -> pa.DataType | None:
 def _fitting(texts: pa.Array) -> pa.DataType | None:
     """Find the type of decimal that holds each of some numbers; None when none does."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc = _compute()
     if pc.any(pc.match_substring_regex(texts, "[a-zA-Z]")).as_py():
         return None
     length, point = pc.binary_length(texts), pc.find_substring(texts, ".")
@@ -212,6 +219,14 @@ def _expected(value: Any, field: pa.Field) -> Callable[[Any], pa.Array] | None:
 
 
 def _numeric_parameter(value: Decimal) -> pa.Array:
+    """Make the array of a decimal.
+
+    Raises:
+        ValueError: ADBC would forget the zeros behind the point, which the server shows and computes with.
+    """
     import pyarrow as pa
 
+    _, digits, exponent = value.as_tuple()
+    if int(exponent) < 0 and digits[-1] == 0:
+        raise ValueError(value)
     return pa.array([value])

@@ -165,7 +165,8 @@ class PostgresSession:
         fetch: Literal["rows", "batches"],
     ) -> None:
         self._opened, self._connection, self._key = opened, connection, key
-        self._begin = "; ".join(["BEGIN", *settings_of(read_only=read_only, timeout=timeout)])
+        # As its types have it, psycopg takes no texts but those that stand in the program.
+        self._begin: Any = "; ".join(["BEGIN", *settings_of(read_only=read_only, timeout=timeout)])
         self._timeout, self._fetch = timeout, fetch
         self._guard = Guard(self._interrupt, None if timeout is None else timeout + _GRACE)
         self._cursors = 0
@@ -207,7 +208,7 @@ class PostgresSession:
         if self._guard.stopped is not None:
             raise psycopg.errors.QueryCanceled("cancelled before it began")
 
-    def _cursor(self, text: str, parameters: Any) -> Any:
+    def _cursor(self, text: Any, parameters: Any) -> Any:
         """Run a statement, in a cursor of the server where its rows are many and that can be."""
         import psycopg
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from flyte_core_sql.errors import ResultError
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 __all__ = ["Columns", "common_schema", "fitted"]
+
+#: Its functions are made when it is imported, so that no type checker knows them.
+pc: Any = pyarrow.compute
 
 #: Digits of the largest integer of 64 bits, one more for arrow's rule about unsigned ones.
 _INTEGER_DIGITS = 20
