@@ -7,7 +7,7 @@ import enum
 import timeit
 import uuid
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import pandas as pd
 import pytest
@@ -136,6 +136,32 @@ def test_the_rows_that_a_change_returns_are_read_as_rows(duck, output):
 def test_a_type_that_no_result_can_be_is_refused_at_declaration(t):
     outputs = t if isinstance(t, dict) else {"o0": t}
     with pytest.raises(InvalidTypeError, match=r"task 'top': output.* is not allowed; expected DataFrame, a class of"):
+        check_outputs("task 'top'", outputs)
+
+
+class Pair(NamedTuple):
+    a: int
+    b: str
+
+
+@pytest.mark.parametrize(
+    "t",
+    [
+        Pair,
+        Pair | None,
+        list[Pair],
+        list[Pair | None],
+        dict[str, Pair],
+        tuple[int, str],
+        tuple[int, ...],
+        list[tuple[int, str]],
+        {"a": int, "b": Pair},
+    ],
+    ids=str,
+)
+def test_a_tuple_that_the_wire_does_not_have_is_refused_at_declaration(t):
+    outputs = t if isinstance(t, dict) else {"o0": t}
+    with pytest.raises(InvalidTypeError, match=r"task 'top': output (o0|b) = .*or a NamedTuple.*the wire has no"):
         check_outputs("task 'top'", outputs)
 
 

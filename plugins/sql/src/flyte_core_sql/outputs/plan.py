@@ -26,8 +26,8 @@ MAX_IN_MEMORY = 256 * 2**20
 
 _ALLOWED = (
     "DataFrame, a class of frames, a value of a column (int, float, str, bool, bytes, Decimal, datetime, date, time, "
-    "timedelta, UUID, an enum, a list or dict), a dataclass, attrs class, pydantic model, TypedDict or NamedTuple for "
-    "a row, a list of values or rows, or several outputs of which each is a value of a column"
+    "timedelta, UUID, an enum, a list or dict), a dataclass, attrs class, pydantic model or TypedDict for a row, a "
+    "list of values or rows, or several outputs, by name or a NamedTuple alone, of which each is a value of a column"
 )
 
 
@@ -132,6 +132,7 @@ def check_outputs(owner: str, outputs: Mapping[str, Any]) -> OutputPlan:
 def _checked(owner: str, types: dict[str, Any]) -> OutputPlan:
     if not types:
         return OutputPlan(owner=owner, types=types, shape=None, counts=False)
+    _check_wire(owner, types)
     (name, python_type), *others = types.items()
     if others:
         return OutputPlan(owner=owner, types=types, shape=_several(owner, types), counts=False)
@@ -141,6 +142,20 @@ def _checked(owner: str, types: dict[str, Any]) -> OutputPlan:
         raise InvalidTypeError(owner, f"output {name}", _Written(python_type), f"{_ALLOWED} ({error})") from error
     counts = lookup.underlying(without_none(python_type)[0]) is int
     return OutputPlan(owner=owner, types=types, shape=shape, counts=counts)
+
+
+def _check_wire(owner: str, types: dict[str, Any]) -> None:
+    """Refuse what no task can give, although it could be made of a result: a tuple, anywhere but in a record."""
+    from flyte_core.types.codec import codec_for
+    from flyte_core.types.transformer import RestrictedTypeError
+
+    for name, python_type in types.items():
+        try:
+            codec_for(python_type)
+        except RestrictedTypeError as error:  # noqa: PERF203 - each is told by name
+            raise InvalidTypeError(owner, f"output {name}", _Written(python_type), f"{_ALLOWED} ({error})") from error
+        except TypeTransformerFailedError:
+            continue
 
 
 def _several(owner: str, types: dict[str, Any]) -> Rows:
