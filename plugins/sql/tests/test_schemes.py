@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint
 
 import pytest
-from flyte_core_sql import Connection, SQLTask, schemes
+from flyte_core_sql import Connection, SQLTask
 from flyte_core_sql.connection import resolve_connection
 from flyte_core_sql.errors import ConnectionConfigError
 from flyte_core_sql.schemes import misspelt
@@ -53,7 +53,7 @@ def test_a_scheme_of_an_installed_dialect_is_none_that_is_misspelt(
     monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     there = EntryPoint(scheme.replace("+", "."), "nobodys.dialect:Dialect", "sqlalchemy.dialects")
-    monkeypatch.setattr(schemes, "entry_points", lambda group: [there])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [there])
 
     assert misspelt(scheme) == []
 

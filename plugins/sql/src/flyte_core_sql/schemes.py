@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
 from flyte_core.errors import near_misses
 
 __all__ = ["misspelt"]
@@ -69,6 +67,8 @@ def misspelt(scheme: str) -> list[str]:
 
 def _is_there(name: str) -> bool:
     """Whether a dialect, or a driver of one, is installed or registered."""
+    from importlib.metadata import entry_points
+
     from sqlalchemy.dialects import registry
 
     names = {*registry.impls, *(found.name for found in entry_points(group="sqlalchemy.dialects"))}
