@@ -81,6 +81,9 @@ def _store(session: DuckSession, text: str) -> None:
         [1, None, 2],
         [1, 2**100 + 1, None],
         [Decimal("1.5"), Decimal("22.25")],
+        Decimal("1.5E-37"),
+        [Decimal("0.12345678901234567890"), Decimal("123456789012345678")],
+        [Decimal(16777217), None, Decimal("Infinity")],
         [date(2024, 1, 1)],
         [[1], [2]],
     ],
@@ -90,7 +93,18 @@ def test_a_parameter_comes_back_as_it_was(open_: Opener, value: Any) -> None:
     assert open_().execute("SELECT $1", [value]).rows() == [(value,)]
 
 
-@pytest.mark.parametrize("value", [2**128, -(2**127) - 1, Decimal("1e50"), [2**200], "\ud800"], ids=repr)
+_LOST = [
+    2**128,
+    -(2**127) - 1,
+    Decimal("1e50"),
+    [2**200],
+    [Decimal("0.12345678901234567890"), Decimal("12345678901234567890")],
+    [Decimal("12345678901234567890"), Decimal("NaN")],
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("value", _LOST, ids=repr)
 def test_a_parameter_that_would_lose_something_is_refused(open_: Opener, value: Any) -> None:
     with pytest.raises(QueryError, match="connection 'lake'"):
         open_().execute("SELECT $1", [value]).rows()
@@ -122,6 +136,39 @@ def test_a_value_survives_as_python_and_as_arrow(open_: Opener, text: str, value
 def test_a_number_that_arrow_cannot_hold_is_an_error_and_not_another_number(open_: Opener) -> None:
     with pytest.raises(QueryError, match="Conversion Error"):
         _all(open_(), "SELECT 340282366920938463463374607431768211455::UHUGEINT")
+
+
+@pytest.mark.parametrize("text", ["[{}]", "{{'a': {}}}", "{{'BIT': [{}]}}"])
+def test_such_a_number_is_an_error_inside_of_others_too(open_: Opener, text: str) -> None:
+    number = text.format("340282366920938463463374607431768211455::UHUGEINT")
+    with pytest.raises(QueryError, match="Conversion Error"):
+        _all(open_(), f"SELECT {number}")
+
+
+def test_types_are_told_from_names_that_are_like_them(open_: Opener) -> None:
+    text = """SELECT {'BIT': 'a'::ENUM('BIT', 'a'), 'bits': ['101'::BIT, NULL]} AS v"""
+    assert _all(open_(), text).to_pylist() == [{"v": {"BIT": "a", "bits": ["101", None]}}]
+
+
+@pytest.mark.parametrize("kind", ["UHUGEINT", "BIT", "TIMETZ", "UHUGEINT[]"])
+def test_what_has_run_and_cannot_be_read_as_arrow_is_refused(open_: Opener, kind: str) -> None:
+    session = open_()
+    session.execute(f"CREATE TABLE t (v {kind})")
+    with pytest.raises(QueryError, match=r"column 'v' of type .* cannot be read here; cast it to VARCHAR"):
+        _all(session, "INSERT INTO t VALUES (NULL) RETURNING v")
+
+
+def test_rows_have_large_numbers_beside_a_time_zone(open_: Opener) -> None:
+    text = "SELECT 340282366920938463463374607431768211455::UHUGEINT, TIMESTAMPTZ '2024-05-01 00:00:00+00'"
+    assert open_(fetch="rows").execute(text).rows() == [(2**128 - 1, datetime(2024, 5, 1, tzinfo=timezone.utc))]
+
+
+@pytest.mark.parametrize("beside", ["", ", TIMESTAMPTZ '2024-05-01 00:00:00+00'"])
+def test_rows_keep_months_and_nanoseconds_for_their_reader_to_refuse(open_: Opener, beside: str) -> None:
+    text = "SELECT INTERVAL '1 month', [INTERVAL '1 day', NULL], TIMESTAMP_NS '2024-05-01 00:00:00.000000009'"
+    month, days, moment, *_ = open_(fetch="rows").execute(text + beside).rows()[0]
+    assert (month, days) == (pa.MonthDayNano([1, 0, 0]), [timedelta(days=1), None])
+    assert moment.nanosecond == 9
 
 
 def test_rows_with_a_time_zone_keep_what_stands_beside_it(open_: Opener) -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from flyte_core_sql.errors import ResultError
 from flyte_core_sql.outputs import check_outputs
@@ -104,6 +105,21 @@ def test_what_does_not_fit_is_told(duck, output, query, t, told):
     with pytest.raises(ResultError, match=told) as error:
         output(duck(query), t)
     assert str(error.value).startswith("task 'top': output")
+
+
+@pytest.mark.parametrize(
+    ("t", "told"),
+    [
+        (dt.timedelta, r"column 'n': expected timedelta, .* months have no fixed length"),
+        (list[dt.timedelta], r"row 1: column 'n': expected timedelta, .* months have no fixed length"),
+        (list[int], r"row 1: column 'n': expected int, got MonthDayNano"),
+        (list[list[int]], r"expected list\[int\], got MonthDayNano"),
+    ],
+    ids=str,
+)
+def test_an_interval_of_months_is_neither_a_duration_nor_an_array(made, output, t, told):
+    with pytest.raises(ResultError, match=told):
+        output(made(["n"], [(pa.MonthDayNano([1, 0, 0]),)]), t)
 
 
 def test_nothing_is_read_for_no_outputs(output):

@@ -240,11 +240,15 @@ class DuckSession:
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             # As text: DuckDB 1 would make a DOUBLE of the number on the way.
             return duckdb.Value(str(value), self._cursor.type(self._wide_type(value)))
-        if isinstance(value, Decimal):
-            self._check_decimal(value)
+        if isinstance(value, Decimal) and value.is_finite():
+            # As text: DuckDB would make a DOUBLE of one whose digits are all behind the point, and 38 places on.
+            return duckdb.Value(f"{value:f}", self._cursor.type(self._decimal_type([value])))
         return value
 
     def _bindable_list(self, values: list[Any]) -> Any:
+        decimals = [value for value in values if isinstance(value, Decimal)]
+        if decimals and len(decimals) == sum(value is not None for value in values):
+            return self._bindable_decimals(values, decimals)
         integers = [value for value in values if isinstance(value, int)]
         wide = [value for value in integers if not -(2**63) <= value < 2**63]
         if wide and len(integers) == sum(value is not None for value in values):
@@ -261,9 +265,23 @@ class DuckSession:
             return "UHUGEINT"
         raise QueryError(f"{self._connection.label}: the parameter {value} does not fit in 128 bits")
 
-    def _check_decimal(self, value: Decimal) -> None:
-        _, digits, exponent = value.as_tuple()
-        if not isinstance(exponent, int):  # NaN and infinity, which are the same as DOUBLE
-            return
-        if max(len(digits) + max(exponent, 0), -exponent) > 38:
-            raise QueryError(f"{self._connection.label}: the parameter {value} has more than 38 digits")
+    def _bindable_decimals(self, values: list[Any], decimals: list[Decimal]) -> duckdb.Value:
+        """Give decimals with the digits that all of them need, of which DuckDB itself would cut some off."""
+        if all(value.is_finite() for value in decimals):
+            texts = [None if value is None else f"{value:f}" for value in values]
+            return duckdb.Value(texts, self._cursor.type(f"{self._decimal_type(decimals)}[]"))
+        # Beside NaN and infinity, which no DECIMAL is, they would be numbers of seven digits.
+        numbers = [None if value is None else float(value) for value in values]
+        for value, number in zip(values, numbers, strict=True):
+            if number is not None and value.is_finite() and Decimal(repr(number)) != value:
+                raise QueryError(f"{self._connection.label}: the parameter {value} is no DOUBLE, as NaN beside it is")
+        return duckdb.Value(numbers, self._cursor.type("DOUBLE[]"))
+
+    def _decimal_type(self, values: list[Decimal]) -> str:
+        parts = [value.as_tuple() for value in values]
+        whole = max(len(digits) + int(exponent) for _, digits, exponent in parts)
+        scale = max(0, *(-int(exponent) for _, _, exponent in parts))
+        if max(whole, 0) + scale > 38:
+            told = values[0] if len(values) == 1 else f"with decimals such as {max(values, key=abs)}"
+            raise QueryError(f"{self._connection.label}: the parameter {told} has more than 38 digits")
+        return f"DECIMAL({max(whole + scale, scale, 1)}, {scale})"

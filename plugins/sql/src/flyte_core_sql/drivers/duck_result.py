@@ -8,12 +8,11 @@ import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import duckdb
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    import duckdb
 
     from flyte_core_sql.drivers.duck_guard import Guard
 
@@ -31,7 +30,10 @@ _AS_READABLE = {
     "BIGNUM": "VARCHAR",
     "VARINT": "VARCHAR",
 }
-_ZONED = "TIMESTAMP WITH TIME ZONE"
+#: Their names in that of a type, which has them inside too; in quotes they are names of fields, or members of an enum.
+_UNREADABLE = re.compile(rf"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\b(?:{"|".join(_AS_READABLE)})\b""")
+#: What DuckDB itself gives as Python's values not at all without pytz, with months of 30 days, or without nanoseconds.
+_BY_ARROW = re.compile(r"\b(?:TIMESTAMP WITH TIME ZONE|INTERVAL|TIMESTAMP_NS|TIME_NS)\b")
 _RETURNING = re.compile(r"\breturning\b", re.IGNORECASE)
 _NO_CODE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$", re.DOTALL)
 
@@ -175,19 +177,28 @@ class DuckResult:
 
     def _open_reader(self) -> Any:
         if not self._pending:
+            self._check_readable(self._types)
             return _reader(self._cursor)
         self._bind()
         self._pending = False
         relation: Any = self._relation
-        kinds = self._types
-        if any(kind in _AS_READABLE for kind in kinds):
+        kinds = [(kind, _readable(kind)) for kind in self._types]
+        if any(kind != readable for kind, readable in kinds):
             relation = relation.project(
                 ", ".join(
-                    f"CAST(#{place} AS {_AS_READABLE[kind]})" if kind in _AS_READABLE else f"#{place}"
-                    for place, kind in enumerate(kinds, 1)
+                    f"#{place}" if kind == readable else f"CAST(#{place} AS {readable})"
+                    for place, (kind, readable) in enumerate(kinds, 1)
                 )
             )
         return _reader(relation)
+
+    def _check_readable(self, kinds: Sequence[str]) -> None:
+        """Refuse what would arrive as something else: the statement has run, and nothing can be cast any more."""
+        for kind in kinds:
+            if _readable(kind) != kind:
+                name = (self._columns or ())[self._types.index(kind)]
+                text = f"column {name!r} of type {kind} cannot be read here; cast it to VARCHAR in the query"
+                raise duckdb.NotSupportedError(text)
 
     # ---- rows ----------------------------------------------------------------------------------------
 
@@ -197,13 +208,14 @@ class DuckResult:
             self._begin()
         if not self._columns:
             return []
-        if any(_ZONED in kind for kind in self._types):
-            return self._zoned_rows(at_most)
+        if any(map(_BY_ARROW.search, self._types)):
+            return self._arrow_rows(at_most)
         return self._cursor.fetchall() if at_most is None else self._cursor.fetchmany(at_most)
 
-    def _zoned_rows(self, at_most: int | None) -> list[tuple[Any, ...]]:
-        """The rows by way of Arrow: DuckDB itself makes such times only with pytz."""
+    def _arrow_rows(self, at_most: int | None) -> list[tuple[Any, ...]]:
+        """The rows by way of Arrow."""
         if self._reader is None:
+            self._check_readable([kind for kind in self._types if kind not in _FROM_ARROW])
             self._reader = _reader(self._cursor)
         rows: list[tuple[Any, ...]] = []
         while (at_most is None or len(rows) < at_most) and (batch := _next(self._reader)) is not None:
@@ -249,13 +261,25 @@ def _value(kind: str, value: Any) -> Any:
     return value if convert is None else convert(value)
 
 
-def _interval(value: Any) -> timedelta:
-    return timedelta(days=value.months * 30 + value.days, microseconds=value.nanoseconds // 1000)
+def _readable(kind: str) -> str:
+    """The type as which a type of DuckDB is given to Arrow."""
+    return _UNREADABLE.sub(lambda found: _AS_READABLE.get(found[0], found[0]), kind)
+
+
+def _interval(value: Any) -> Any:
+    """A timedelta; the interval itself where its months have no length, for which its reader has an error."""
+    if value is None or isinstance(value, list):
+        return value and [_interval(item) for item in value]
+    if value.months or value.nanoseconds % 1000:
+        return value
+    return timedelta(days=value.days, microseconds=value.nanoseconds // 1000)
 
 
 _FROM_ARROW: dict[str, Callable[[Any], Any]] = {
     "HUGEINT": int,
     "UUID": uuid.UUID,
+    "UHUGEINT": lambda value: int(value) % 2**128,
     "INTERVAL": _interval,
+    "INTERVAL[]": _interval,
     "MAP": dict,
 }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Convert = Callable[[Any], Any]
 
-__all__ = ["Cell", "bare", "cell_for", "refused"]
+__all__ = ["Cell", "bare", "cell_for", "is_array", "refused"]
 
 
 class Cell:
@@ -104,6 +104,11 @@ def bare(t: Any) -> Any:
         if inner is t:
             return t
         t = inner
+
+
+def is_array(value: object) -> bool:
+    """Whether a value is an array of the database; arrow's intervals are tuples as well."""
+    return isinstance(value, (list, tuple)) and not hasattr(value, "months")
 
 
 def refused(expected: str, value: object, hint: str = "") -> ValueMismatchError:

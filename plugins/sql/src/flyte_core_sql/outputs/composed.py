@@ -11,7 +11,7 @@ from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types.codec import type_name
 from flyte_core.types.lookup import is_union
 from flyte_core.types.mismatch import ValueMismatchError, shown, under
-from flyte_core_sql.outputs.cells import Cell, cell_for, refused
+from flyte_core_sql.outputs.cells import Cell, cell_for, is_array, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -119,7 +119,7 @@ def _list(t: Any, item_type: Any) -> Cell:
     item = cell_for(item_type)
 
     def convert(value: Any) -> Any:
-        if not isinstance(value, (list, tuple)):
+        if not is_array(value):
             raise refused(type_name(t), value)
         exact, each = item.exact, item.convert
         try:
@@ -137,7 +137,7 @@ def _tuple(t: Any, arguments: tuple[Any, ...]) -> Cell:
     cells = [cell_for(argument) for argument in arguments]
 
     def convert(value: Any) -> Any:
-        if not isinstance(value, (list, tuple)) or len(value) != len(cells):
+        if not is_array(value) or len(value) != len(cells):
             raise refused(type_name(t), value)
         return tuple(_each(value, cells.__getitem__))
 

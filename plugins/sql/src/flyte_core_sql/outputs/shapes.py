@@ -11,7 +11,7 @@ from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types.codec import type_name
 from flyte_core.types.mismatch import ValueMismatchError
 from flyte_core_sql.errors import ResultError
-from flyte_core_sql.outputs.cells import Cell, bare, cell_for
+from flyte_core_sql.outputs.cells import Cell, bare, cell_for, is_array
 from flyte_core_sql.outputs.composed import without_none
 from flyte_core_sql.outputs.records import Record, matched, record_of
 
@@ -85,7 +85,7 @@ class Rows:
             raise self.error(str(error), columns) from error
 
     def _listed(self, rows: Sequence[Row], columns: Sequence[str], read: Callable[[Row], Any]) -> list[Any]:
-        if self.arrays is not None and len(rows) == 1 and isinstance(rows[0][0], (list, tuple)):
+        if self.arrays is not None and len(rows) == 1 and is_array(rows[0][0]):
             return list(self._row(rows[0], lambda row: self.arrays.convert(row[0]), columns))  # type: ignore[union-attr] # above
         done: list[Any] = []
         try:
