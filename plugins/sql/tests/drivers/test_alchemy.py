@@ -230,3 +230,12 @@ def test_options_are_arguments_of_the_driver(tmp_path: Path) -> None:
 
         with pytest.raises(QueryError, match="locked"):
             second.execute("CREATE TABLE u (a)", None)
+
+
+@pytest.mark.parametrize(
+    "value", [Decimal("1.5"), Decimal(7), dt.timedelta(days=1), dt.datetime(2024, 5, 1, 12), uuid.UUID(int=5)], ids=repr
+)
+def test_a_value_of_a_list_in_sqlite_is_what_it_would_be_alone(database: Open, value: Any) -> None:
+    found = database().execute("SELECT ? = value, typeof(value) FROM json_each(?)", [value, [value]]).rows()
+
+    assert found == [(1, database().execute("SELECT typeof(?)", [value]).rows()[0][0])]

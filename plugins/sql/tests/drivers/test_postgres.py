@@ -187,6 +187,14 @@ def test_a_parameter_meets_a_column_of_another_type_as_a_literal_would(
     assert found["same"].to_pylist() == [True]
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("value", ["1.10", "1.1", "0.00", "-5.000", "100", "1E+3"])
+def test_a_decimal_keeps_the_zeros_behind_its_point(database: Open, way: dict[str, Any], value: str) -> None:
+    found = read(database(**way), "SELECT CAST($1 AS numeric)::text AS a", [Decimal(value)])
+
+    assert found["a"].to_pylist() == [f"{Decimal(value):f}"]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_any_text_comes_back_and_changes_no_statement(database: Open, text: str) -> None:

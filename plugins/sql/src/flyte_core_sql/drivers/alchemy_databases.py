@@ -113,7 +113,10 @@ def _for_sqlite(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, dt.timedelta):
         return value.total_seconds()
-    return str(value) if isinstance(value, UUID) else _with_json_lists(value)
+    if isinstance(value, (list, tuple)):
+        # The items as they would be for themselves, so that those of json_each compare.
+        return json.dumps([_for_sqlite(item) for item in value], default=str)
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _sqlite_number(value: Decimal) -> int | float | str:
