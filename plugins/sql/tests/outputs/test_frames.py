@@ -187,3 +187,56 @@ def test_batches_that_share_memory_are_counted_once(made, output):
     pieces = [whole.slice(start, 10) for start in range(0, 1000, 10)]
     assert output(made(["a"], batches=pieces), DataFrame, max_in_memory=8000).val.num_rows == 1000
     assert output(made(["a"], batches=pieces), DataFrame, max_in_memory=7999).val is None
+
+
+WIDE = pa.decimal256(50, 2)
+
+
+@pytest.mark.parametrize("t", [pl.DataFrame, pl.LazyFrame], ids=str)
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (WIDE, Decimal("1.50")),
+        (WIDE, Decimal("9" * 36 + ".99")),
+        (WIDE, None),
+        (pa.list_(WIDE), [Decimal("1.50"), None]),
+        (pa.struct({"x": pa.large_list(WIDE)}), {"x": [Decimal("-1.50")]}),
+        (pa.struct({"decimal256": pa.int64()}), {"decimal256": 1}),
+    ],
+    ids=str,
+)
+def test_polars_gets_decimals_of_the_width_that_it_has(made, output, t, kind, value):
+    found = output(made.of(pa.table({"a": pa.array([value, value], kind)})), t)
+    assert found.lazy().collect().to_dicts() == [{"a": value}, {"a": value}]
+
+
+def test_polars_gets_decimals_that_are_wide_only_together(made, output):
+    narrow = pa.table({"a": pa.array([Decimal("1.5")], pa.decimal128(38, 1))})
+    exact = pa.table({"a": pa.array([Decimal("2.0625")], pa.decimal128(38, 4))})
+    found = output(made.of(narrow, exact), pl.DataFrame)
+    assert found.to_dicts() == [{"a": Decimal("1.5")}, {"a": Decimal("2.0625")}]
+    with pytest.raises(ResultError, match=r"column 'a' is decimal256\(41, 4\), and polars has 38 digits"):
+        output(made.of(narrow, exact), pl.LazyFrame)
+
+
+@pytest.mark.parametrize("t", [pl.DataFrame, pl.LazyFrame], ids=str)
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(WIDE, Decimal("9" * 37)), (pa.decimal256(50, 40), Decimal("0.5")), (pa.list_(WIDE), [Decimal("9" * 40)])],
+    ids=str,
+)
+def test_what_polars_has_no_decimals_for_is_refused(made, output, t, kind, value, tmp_path):
+    with pytest.raises(ResultError, match=r"output 'o0' \(.*Frame\): column 'a' is .*decimal256.*; cast it"):
+        output(made.of(pa.table({"a": pa.array([value], kind)})), t)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_type_at_which_polars_panics_is_an_error(made, output, monkeypatch):
+    panic = type("PanicException", (BaseException,), {})
+
+    def panics(_: Any) -> Any:
+        raise panic("no such type")
+
+    monkeypatch.setattr(pl, "from_arrow", panics)
+    with pytest.raises(ResultError, match="PanicException: no such type"):
+        output(made.of(pa.table({"a": [1]})), pl.DataFrame)

@@ -68,10 +68,12 @@ class Frame:
     def _prepared(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from flyteidl2.core.types_pb2 import SimpleType
 
+        from flyte_core_sql.outputs.libraries import library_of
         from flyte_core_sql.outputs.widening import Columns
 
         integers = {c.name for c in self.declared.columns if c.literal_type.simple == SimpleType.INTEGER}
-        return map(Columns(subject=self.subject, integers=integers).prepared, batches)
+        is_polars = library_of(self.kind) == "polars"
+        return map(Columns(subject=self.subject, integers=integers, is_polars=is_polars).prepared, batches)
 
     def _reference(self, batches: Iterator[pa.RecordBatch], max_in_memory: int) -> DataFrame:
         from flyte_core.io import CSV, PARQUET
@@ -103,7 +105,10 @@ class Frame:
             return transformer.from_arrow(table)
         except FlyteCoreError:
             raise
-        except Exception as error:  # a library's own refusal
+        except BaseException as error:
+            # A library's own refusal; that of polars is no Exception.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             raise ResultError(f"{self.subject}: {type(error).__name__}: {error}") from error
 
     def _read_back(self, batches: Iterator[pa.RecordBatch]) -> Any:
@@ -118,13 +123,33 @@ class Frame:
     def _table(self, held: list[pa.RecordBatch]) -> pa.Table:
         import pyarrow as pa
 
+        from flyte_core_sql.outputs.libraries import library_of
         from flyte_core_sql.outputs.widening import common_schema, fitted
 
         schema = common_schema(self.subject, [batch.schema for batch in held])
-        self._check(schema)
-        return pa.Table.from_batches([fitted(self.subject, batch, schema) for batch in held], schema=schema)
+        self._check_declared(schema)
+        table = pa.Table.from_batches([fitted(self.subject, batch, schema) for batch in held], schema=schema)
+        return table if library_of(self.kind) != "polars" else self._narrowed(table)
+
+    def _narrowed(self, table: pa.Table) -> pa.Table:
+        """The table with decimals that polars has; batches of narrow ones may have wide ones in common."""
+        from flyte_core_sql.outputs.libraries import has_wide, narrowed
+
+        for index, field in enumerate(table.schema):
+            if has_wide(field.type):
+                column = narrowed(self.subject, field.name, table.column(index))
+                table = table.set_column(index, field.name, column)
+        return table
 
     def _check(self, schema: pa.Schema) -> None:
+        """Check the schema of a file that is to be written."""
+        self._check_declared(schema)
+        from flyte_core_sql.outputs.libraries import library_of, refuse_wide
+
+        if library_of(self.kind) == "polars":
+            refuse_wide(self.subject, schema)
+
+    def _check_declared(self, schema: pa.Schema) -> None:
         from flyte_core_dataframe.schema import check_schema, declares
 
         self._refuse_twice(schema.names)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from flyte_core_sql.errors import ResultError
+from flyte_core_sql.outputs.libraries import has_wide, narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -30,10 +31,12 @@ class Columns:
     Args:
         subject: the output as messages name it.
         integers: the columns that are declared ``int``: databases give sums of integers as decimals.
+        is_polars: whether polars is to read them, which has no decimals of 256 bits.
     """
 
     subject: str
     integers: Collection[str] = ()
+    is_polars: bool = False
     # Batches hardly ever differ; to ask about each column of each of them took 8 % of the time of a million rows.
     _schema: pa.Schema | None = attrs.field(default=None, init=False)
     _changes: Mapping[int, Callable[[str, pa.Array], pa.Array]] = attrs.field(factory=dict, init=False)
@@ -60,6 +63,11 @@ class Columns:
                 yield index, self._integers
             elif pa.types.is_interval(field.type):
                 yield index, self._durations
+            elif self.is_polars and has_wide(field.type):
+                yield index, self._narrowed
+
+    def _narrowed(self, name: str, column: pa.Array) -> pa.Array:
+        return narrowed(self.subject, name, column)
 
     def _integers(self, name: str, column: pa.Array) -> pa.Array:
         try:
