@@ -240,3 +240,27 @@ def test_a_type_at_which_polars_panics_is_an_error(made, output, monkeypatch):
     monkeypatch.setattr(pl, "from_arrow", panics)
     with pytest.raises(ResultError, match="PanicException: no such type"):
         output(made.of(pa.table({"a": [1]})), pl.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [(pa.int64(), "Int64"), (pa.int32(), "Int32"), (pa.uint64(), "UInt64"), (pa.int8(), "Int8")]
+)
+def test_integers_of_pandas_stay_exact_beside_null(made, output, kind, wanted):
+    most = 2 ** (kind.bit_width - (0 if wanted.startswith("U") else 1)) - 1
+    columns = {
+        "word": ["x", None],
+        "a": pa.array([most, None], kind),
+        "b": pa.array([most, 1], kind),
+        "none": pa.nulls(2, kind),
+    }
+    found = output(made.of(pa.table(columns)), pd.DataFrame)
+    assert list(found) == ["word", "a", "b", "none"]
+    assert [str(found[name].dtype) for name in ("a", "b", "none")] == [wanted, wanted.lower(), wanted]
+    assert found["a"].tolist() == [most, pd.NA]
+    assert found["b"].tolist() == [most, 1]
+
+
+def test_exact_integers_of_pandas_pass_from_task_to_task(made, output):
+    found = output(made.of(pa.table({"a": [2**53 + 1, None]})), pd.DataFrame)
+    literal = asyncio.run(TypeEngine.to_literal(found, pd.DataFrame, TypeEngine.to_literal_type(pd.DataFrame)))
+    assert asyncio.run(TypeEngine.to_python_value(literal, pd.DataFrame))["a"].tolist() == [2**53 + 1, pd.NA]

@@ -97,12 +97,14 @@ class Frame:
     def _frame(self, batches: Iterator[pa.RecordBatch]) -> Any:
         from flyte_core_dataframe import ArrowFrameTransformer
 
+        from flyte_core_sql.outputs.libraries import exact_integers, library_of
+
         transformer = find_transformer(self.kind)
         if not isinstance(transformer, ArrowFrameTransformer):
             return self._read_back(batches)
         table = self._table(list(batches))
         try:
-            return transformer.from_arrow(table)
+            frame = transformer.from_arrow(table)
         except FlyteCoreError:
             raise
         except BaseException as error:
@@ -110,6 +112,9 @@ class Frame:
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             raise ResultError(f"{self.subject}: {type(error).__name__}: {error}") from error
+        if library_of(self.kind) == "pandas":
+            return exact_integers(frame, table)
+        return frame
 
     def _read_back(self, batches: Iterator[pa.RecordBatch]) -> Any:
         """Frames that are read from files, such as lazy ones, which may be collected at any later time."""

@@ -1,16 +1,29 @@
-"""What the libraries of frames cannot hold as arrow has it: wide decimals of polars."""
+"""What the libraries of frames cannot hold as arrow has it: wide decimals of polars, integers beside null of pandas."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from flyte_core_sql.errors import ResultError
 
-__all__ = ["has_wide", "library_of", "narrow_type", "narrowed", "refuse_wide"]
+if TYPE_CHECKING:
+    from pandas import DataFrame as PandasFrame
+
+__all__ = ["exact_integers", "has_wide", "library_of", "narrow_type", "narrowed", "refuse_wide"]
 
 _DIGITS = 38
+_NULLABLE = {
+    "int8": "Int8",
+    "int16": "Int16",
+    "int32": "Int32",
+    "int64": "Int64",
+    "uint8": "UInt8",
+    "uint16": "UInt16",
+    "uint32": "UInt32",
+    "uint64": "UInt64",
+}
 
 
 def library_of(kind: type[Any]) -> str:
@@ -84,3 +97,23 @@ def _too_wide(subject: str, name: str, t: pa.DataType) -> ResultError:
         f"{subject}: column {name!r} is {t}, and polars has {_DIGITS} digits, with which not all of its values can be "
         "written; cast it to a decimal of fewer digits or to text in the query, or declare another class of frames"
     )
+
+
+def exact_integers(frame: PandasFrame, table: pa.Table) -> PandasFrame:
+    """Give the integers that have nulls beside them the types of pandas that can be null.
+
+    Pandas would make floats of them, and lose the digits beyond 2**53.
+
+    Args:
+        frame: what became of the table; it is changed.
+        table: the table.
+    """
+    for name in table.column_names:
+        column = table.column(name)
+        nullable = _NULLABLE.get(str(column.type))
+        if nullable is not None and column.null_count:
+            import pandas as pd
+
+            dtype: Any = pd.api.types.pandas_dtype(nullable)
+            frame[name] = column.to_pandas(types_mapper=lambda _, dtype=dtype: dtype).array
+    return frame
