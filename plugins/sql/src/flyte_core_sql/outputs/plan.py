@@ -42,8 +42,8 @@ class OutputPlan:
 
     owner: str
     types: Mapping[str, Any]
-    _shape: Frame | Rows | None
-    _counts: bool
+    _shape: Frame | Rows | None = attrs.field(alias="shape")
+    _counts: bool = attrs.field(alias="counts")
 
     @property
     def kind(self) -> Literal["nothing", "frame", "rows"]:

@@ -148,8 +148,8 @@ def _near(name: str, known: Sequence[str]) -> str:
 
 def _findings(error: Exception) -> str:
     """What pydantic found, without its links."""
-    errors = getattr(error, "errors", None)
-    if not callable(errors):
+    errors: Any = getattr(error, "errors", None)
+    if errors is None:
         return ""
     return "; ".join(f"{'.'.join(map(str, found['loc'])) or 'it'}: {found['msg']}" for found in errors())
 
@@ -171,7 +171,8 @@ def record_of(t: Any) -> Record | None:
         keys = typed_keys(t).items()
         fields = [_field(owner, name, hint, required=required) for name, (hint, required) in keys]
         return Record(name=owner.__name__, fields=fields, make=dict)
-    if issubclass(owner, tuple) and hasattr(owner, "_fields"):
+    names = getattr(owner, "_fields", None)
+    if issubclass(owner, tuple) and names is not None:
         hints = hints_of(t)
         defaults: dict[str, Any] = getattr(owner, "_field_defaults", {})
         fields = [
@@ -182,7 +183,7 @@ def record_of(t: Any) -> Record | None:
                 required=name not in defaults,
                 nullable=_none_by_default(defaults, name),
             )
-            for name in owner._fields
+            for name in names
         ]
         return Record(name=owner.__name__, fields=fields, make=lambda arguments: owner(**arguments))
     return None
