@@ -150,6 +150,17 @@ def test_a_session_that_only_reads_writes_nothing(database: Open) -> None:
     assert session.execute("SELECT count(*) FROM t", None).rows() == [(0,)]
 
 
+@pytest.mark.parametrize("off", ["PRAGMA query_only = OFF", "PRAGMA Query_Only(0)", "PRAGMA main.query_only = 0"])
+def test_a_script_cannot_switch_off_that_it_only_reads(database: Open, off: str) -> None:
+    database().commit()
+    session = database(read_only=True)
+
+    with pytest.raises(QueryError, match="not authorized"):
+        session.execute(off, None)
+
+    assert session.execute("PRAGMA query_only", None).rows() == [(1,)]
+
+
 def test_a_file_that_is_not_there_is_not_made_for_reading(tmp_path: Path) -> None:
     with pytest.raises(ConnectionFailedError, match="there is no file"):
         open_session(resolve_connection(f"sqlite:///{tmp_path}/none.db"), read_only=True)

@@ -332,6 +332,18 @@ def test_a_writer_who_waits_too_long_is_told_why(open_: Opener, file: str, monke
         open_(file)
 
 
+@pytest.mark.parametrize("text", ["EXPLAIN ANALYZE COPY (SELECT 1) TO {}", "PREPARE p AS COPY (SELECT 1) TO {}"])
+@pytest.mark.parametrize("private", [True, False])
+def test_no_file_is_written_from_inside_of_another_statement(
+    open_: Opener, tmp_path: Path, text: str, private: bool
+) -> None:
+    session = open_(read_only=True, private=private)
+    with pytest.raises(QueryError, match="writes, and the connection is read-only"):
+        session.execute(text.format(f"'{tmp_path}/a.csv'"))
+    assert session.execute("EXPLAIN ANALYZE SELECT 'copy'").rows()
+    assert not list(tmp_path.glob("*.csv"))
+
+
 @pytest.mark.parametrize("text", ["CREATE TABLE u (a INT)", "COPY (SELECT 1) TO '/nowhere.csv'"])
 def test_what_is_read_only_refuses_to_write(open_: Opener, file: str, text: str) -> None:
     open_(file).close()

@@ -156,6 +156,11 @@ def test_who_cannot_connect_is_told_why_and_no_password_is_printed(
 
     printed = "".join(traceback.format_exception(caught.value))
     assert password not in printed
+    # Nor by what shows the attributes of errors, as some reporters of errors do.
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert password not in repr(vars(error))
+        error = error.__cause__ or error.__context__
     assert f"as {change.get('user', 'tester')!r}" in str(caught.value)
 
 

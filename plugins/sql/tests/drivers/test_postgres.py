@@ -345,8 +345,21 @@ def test_a_session_that_only_reads_writes_nothing(
         read(database(read_only=True, **way), f"INSERT INTO read_only VALUES ({value}) RETURNING a", parameters)
 
 
+@pytest.mark.parametrize("driver", ["auto", "sqlalchemy"])
+@pytest.mark.parametrize("switch", ["SET TRANSACTION READ WRITE", "SET transaction_read_only = off"])
+def test_a_script_cannot_switch_off_that_it_only_reads(postgres: PostgresServer, driver: Any, switch: str) -> None:
+    url = postgres.url.replace("postgresql://", "postgresql+psycopg://")
+    connection = Connection(url=url, password=Secret("PW"), driver=driver)
+    session = open_session(resolve_connection(connection, env={"PW": postgres.password}), read_only=True)
+
+    with pytest.raises(QueryError, match="must be set before any query"):
+        session.execute(switch, None)
+
+    session.close()
+
+
 def test_a_connection_that_only_reads_does_so_for_every_task(postgres: PostgresServer) -> None:
-    connection = Connection(url=postgres.url, read_only=True, password="PW")
+    connection = Connection(url=postgres.url, read_only=True, password=Secret("PW"))
     session = open_session(resolve_connection(connection, env={"PW": postgres.password}))
 
     with pytest.raises(QueryError, match="read-only"):
@@ -509,7 +522,7 @@ def test_nothing_can_be_a_table_there(database: Open, way: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("driver", ["auto", "adbc", "sqlalchemy"])
 def test_every_driver_reads_the_same(postgres: PostgresServer, driver: Any) -> None:
-    connection = Connection(url=postgres.url, password="PW", driver=driver)
+    connection = Connection(url=postgres.url, password=Secret("PW"), driver=driver)
     opened = resolve_connection(connection, env={"PW": postgres.password})
 
     session = open_session(opened, fetch="batches")

@@ -53,11 +53,24 @@ def begin(connection: AlchemyConnection, label: str, *, read_only: bool, timeout
         assert driver is not None
         driver.isolation_level = None
         connection.exec_driver_sql(_READ_ONLY["sqlite"] if read_only else "PRAGMA query_only = OFF")
+        if read_only:
+            driver.set_authorizer(_keep_read_only)
         connection.exec_driver_sql("BEGIN")
     elif read_only:
         connection.exec_driver_sql(_READ_ONLY[name])
+        if name == "postgresql":
+            # After a query the server lets nobody make it a transaction that writes.
+            connection.exec_driver_sql("SELECT 1")
     if timeout is not None and name in _LIKE_POSTGRES:
         connection.exec_driver_sql(f"SET statement_timeout = {max(1, round(timeout * 1000))}")
+
+
+def _keep_read_only(action: int, name: str | None, value: str | None, *_: str | None) -> int:
+    """Deny a script to switch off what keeps it from writing: https://www.sqlite.org/c3ref/set_authorizer.html."""
+    import sqlite3
+
+    switches = action == sqlite3.SQLITE_PRAGMA and (name or "").lower() == "query_only" and value is not None
+    return sqlite3.SQLITE_DENY if switches else sqlite3.SQLITE_OK
 
 
 def interrupt_of(connection: AlchemyConnection) -> Callable[[], None]:

@@ -13,7 +13,7 @@ import duckdb
 from flyte_core.errors import InvalidTypeError
 from flyte_core_sql.drivers.duck_databases import Lease, lease_file, lease_memory, lease_shared
 from flyte_core_sql.drivers.duck_guard import Guard
-from flyte_core_sql.drivers.duck_result import DuckResult
+from flyte_core_sql.drivers.duck_result import DuckResult, without_quoted
 from flyte_core_sql.drivers.duck_tables import relation_of
 from flyte_core_sql.errors import QueryError
 from flyte_core_sql.inputs import TableSource
@@ -34,6 +34,9 @@ _PLAIN_QUERY = re.compile(r"\s*(?:SELECT|VALUES)\b(?!.*\bPIVOT)", re.IGNORECASE 
 _LEAVES_TRACES = re.compile("setseed|query", re.IGNORECASE)
 #: Statements that write to files, which a read-only transaction does not keep from it.
 _WRITES_FILES = ("COPY", "EXPORT", "COPY_DATABASE")
+#: Statements that have others inside, which run with EXPLAIN ANALYZE or EXECUTE.
+_WRAPS = ("EXPLAIN", "PREPARE")
+_WRITES_INSIDE = re.compile(r"\b(?:COPY|EXPORT)\b", re.IGNORECASE)
 
 
 def open_duckdb(
@@ -206,7 +209,7 @@ class DuckSession:
         if len(found) != 1:  # what one PIVOT is to DuckDB 1
             return text, False
         kind = found[0].type.name
-        self._check(kind)
+        self._check(kind, text)
         return found[0], kind == "SELECT"
 
     def _begin(self) -> None:
@@ -225,12 +228,13 @@ class DuckSession:
         if result is not None:
             result.end()
 
-    def _check(self, kind: str) -> None:
+    def _check(self, kind: str, statement: str) -> None:
         label = self._connection.label
         if kind == "TRANSACTION":
             text = "all statements of a task are one transaction, which ends with the task; BEGIN, COMMIT and ROLLBACK"
             raise QueryError(f"{label}: {text} have to go")
-        if self._read_only and kind in _WRITES_FILES:
+        writes = kind in _WRITES_FILES or (kind in _WRAPS and _WRITES_INSIDE.search(without_quoted(statement)))
+        if self._read_only and writes:
             raise QueryError(f"{label}: {kind.replace('_', ' ')} writes, and the connection is read-only")
 
     def _bindable(self, value: Any) -> Any:

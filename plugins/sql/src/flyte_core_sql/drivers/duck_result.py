@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from flyte_core_sql.drivers.duck_guard import Guard
 
-__all__ = ["DuckResult"]
+__all__ = ["DuckResult", "without_quoted"]
 
 T = TypeVar("T")
 
@@ -166,7 +166,7 @@ class DuckResult:
             return False
         if self._columns != ("Count",) or self._types != ("BIGINT",):
             return True
-        return bool(_RETURNING.search(_NO_CODE.sub(" ", self._statement.query)))
+        return bool(_RETURNING.search(without_quoted(self._statement.query)))
 
     def _bind(self) -> None:
         """Have the engine check the query and say what columns it has, without running it."""
@@ -226,6 +226,11 @@ class DuckResult:
             ]
             rows.extend(zip(*columns, strict=True))
         return rows
+
+
+def without_quoted(text: str) -> str:
+    """A statement without what stands in quotes and comments."""
+    return _NO_CODE.sub(" ", text)
 
 
 def _reader(source: Any) -> Any:

@@ -145,6 +145,11 @@ def raise_failure(
 
 def _raise(ours: BaseRuntimeError | QueryTimeoutError, opened: OpenConnection, error: BaseException) -> NoReturn:
     """Raise an error with its cause, unless the cause would show a secret in the traceback."""
+    link: BaseException | None = error
+    while link is not None:
+        # What psycopg tried to connect with, the password too; newer ones have it under the second name.
+        vars(link).update({name: None for name in ("pgconn", "_pgconn") if name in vars(link)})
+        link = link.__cause__ or link.__context__
     raise ours from (error if opened.scrub(error) == str(error) else None)
 
 

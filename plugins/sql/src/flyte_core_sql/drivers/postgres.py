@@ -55,7 +55,8 @@ def settings_of(*, read_only: bool, timeout: float | None) -> list[str]:
         read_only: whether the server refuses what writes.
         timeout: seconds after which the server ends a statement.
     """
-    commands = ["SET TRANSACTION READ ONLY"] if read_only else []
+    # After a query the server lets nobody make it a transaction that writes.
+    commands = ["SET TRANSACTION READ ONLY", "SELECT 1"] if read_only else []
     if timeout is not None:
         # Zero is none at all.
         commands.append(f"SET LOCAL statement_timeout = {max(1, round(timeout * 1000))}")
