@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from flyte_core.errors import StorageError, StorageNotFoundError, near_misses, without_secrets
+from flyte_core.errors import RuntimeSystemError, StorageError, StorageNotFoundError, near_misses, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,20 @@ def test_a_storage_error_masks_its_url_and_its_reason_and_survives_pickling() ->
     assert isinstance(again, StorageError)
     assert isinstance(again, FileNotFoundError)
     assert str(again) == str(error)
+
+
+class LostError(RuntimeSystemError, ConnectionError):
+    """An error of a task that has the memory layout of an OSError as well."""
+
+    def __init__(self, message: str, host: str) -> None:
+        super().__init__("Lost", message)
+        self.host = host
+
+
+def test_an_error_of_a_task_that_is_also_of_the_system_survives_pickling() -> None:
+    again = pickle.loads(pickle.dumps(LostError("gone", "db")))
+    assert isinstance(again, LostError)
+    assert (str(again), again.code, again.host) == ("gone", "Lost", "db")
 
 
 def test_near_misses_are_the_closest_names_first() -> None:

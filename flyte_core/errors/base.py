@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "FlyteCoreError",
@@ -88,7 +89,9 @@ def without_secrets(text: str) -> str:
 
 def rebuild(cls: type[BaseException], args: tuple[object, ...], state: dict[str, object]) -> BaseException:
     """Make an exception anew when it is unpickled, whatever its constructor wants."""
-    error = cls.__new__(cls, *args)
+    # Not cls.__new__, which may be RuntimeError's where the class is also an OSError, and then refuses to make one.
+    made: Any = cls.__base__
+    error: BaseException = made.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)
     return error
