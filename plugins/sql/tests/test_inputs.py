@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import gzip
 import json
+import pickle
 import typing
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -21,10 +22,12 @@ import pyarrow.parquet as pq
 import pytest
 from flyte_core_sql.connection import resolve_connection
 from flyte_core_sql.drivers.duck import DuckSession, open_duckdb
+from flyte_core_sql.errors import InputError
 from flyte_core_sql.inputs import check_input_type, element_type, is_list, kind_of, table_source, to_parameter
 
-from flyte_core.errors import InvalidTypeError, InvalidValueError, StorageNotFoundError
+from flyte_core.errors import DataFrameSchemaError, InvalidTypeError, StorageNotFoundError
 from flyte_core.io import DataFrame, Dir, File
+from flyte_core.types.codec import codec_for
 
 
 class Size(enum.Enum):
@@ -164,15 +167,51 @@ def test_a_files_format_can_be_said_by_the_type_and_by_the_value(
 def test_a_file_of_unknown_format_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_text("x")
     with (
-        pytest.raises(InvalidValueError, match="parquet"),
+        pytest.raises(InputError, match=r"^input 't': .*a\.xlsx is of no format that is known.*parquet.*File\['csv'\]"),
         table_source("t", File(path=str(tmp_path / "a.xlsx")), File),
     ):
         pass
 
 
 def test_a_file_that_is_not_there_is_told_before_the_database_is_asked(tmp_path: Path) -> None:
-    with pytest.raises(StorageNotFoundError), table_source("t", File(path=str(tmp_path / "a.csv")), File):
+    with (
+        pytest.raises(InputError, match=r"^input 't': cannot find .*a\.csv: .*check the path") as caught,
+        table_source("t", File(path=str(tmp_path / "a.csv")), File),
+    ):
         pass
+    assert isinstance(caught.value, StorageNotFoundError)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (type(again), str(again), again.url) == (type(caught.value), str(caught.value), str(tmp_path / "a.csv"))
+
+
+def test_a_folder_without_files_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^input 't': .*no file"), table_source("t", Dir(path=str(tmp_path)), Dir):
+        pass
+
+
+def test_columns_that_a_stored_table_has_not_are_told(tmp_path: Path) -> None:
+    _write(tmp_path / "a.parquet")
+    declared = Annotated[DataFrame, {"x": str, "more": int}]
+    codec = codec_for(declared)
+    stored = codec.decode(codec.encode(DataFrame(uri=str(tmp_path / "a.parquet"), format="parquet")))
+    with pytest.raises(InputError) as caught, table_source("t", stored, declared):
+        pass
+    uri = caught.value.uri  # type: ignore[attr-defined] # of a DataFrameSchemaError
+    assert str(caught.value) == (
+        f"input 't': {uri}: column 'x' is declared str and is int64; column 'more' is declared int and "
+        "is not there. The table's columns: x (int64), s (string). Correct Annotated[...], or the task that wrote the "
+        "table"
+    )
+    assert isinstance(caught.value, DataFrameSchemaError)
+
+
+def test_an_error_of_what_is_done_with_a_table_stays_what_it_is(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StorageNotFoundError, match="it is gone") as caught,
+        table_source("t", File(path=str(_write(tmp_path / "a.csv"))), File),
+    ):
+        raise StorageNotFoundError("there", "find", "it is gone")
+    assert not isinstance(caught.value, InputError)
 
 
 def test_a_folder_is_the_table_of_all_its_files(session: DuckSession, tmp_path: Path) -> None:
@@ -192,7 +231,7 @@ def test_folders_named_as_columns_are_columns(session: DuckSession, tmp_path: Pa
 def test_a_folder_with_files_of_two_formats_needs_to_say_which(session: DuckSession, tmp_path: Path) -> None:
     _write(tmp_path / "a" / "1.csv")
     _write(tmp_path / "a" / "1.parquet")
-    with pytest.raises(InvalidValueError, match="csv, parquet"), table_source("t", Dir(path=str(tmp_path / "a")), Dir):
+    with pytest.raises(InputError, match="csv, parquet"), table_source("t", Dir(path=str(tmp_path / "a")), Dir):
         pass
     assert _rows(session, Dir(path=str(tmp_path / "a")), Dir["parquet"]) == ROWS
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 import sys
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import cloudpickle
 import pytest
 from flyte_core_sql import Connection, SQLTask
-from flyte_core_sql.errors import PlaceholderError
+from flyte_core_sql.errors import InputError, PlaceholderError, ResultError
 from google.protobuf.json_format import MessageToDict
 
 import flyte_core
@@ -260,3 +261,20 @@ def test_a_fragments_texts_are_part_of_the_query_that_is_checked() -> None:
 def test_a_task_stands_in_an_environment() -> None:
     env = flyte_core.TaskEnvironment.from_task("queries", task(resources=Resources(cpu=1)))
     assert [found.name for found in env.tasks.values()] == ["numbers"]
+
+
+@pytest.mark.parametrize("way", ["execute", "explain"])
+def test_a_table_that_cannot_be_read_is_an_error_of_the_task(tmp_path: Path, way: str) -> None:
+    task = SQLTask(name="top", query="SELECT * FROM t", inputs={"t": File}, outputs=DataFrame)
+    with pytest.raises(InputError, match=r"^task 'top': input 't': cannot find .*none\.csv: "):
+        asyncio.run(getattr(task, way)(t=File(path=str(tmp_path / "none.csv"))))
+
+
+def test_a_run_that_fails_at_a_table_shows_no_function_of_the_plugin(tmp_path: Path) -> None:
+    task = SQLTask(name="top", query="SELECT * FROM t", inputs={"t": File}, outputs=DataFrame)
+    with pytest.raises(InputError, match=r"^task 'top': input 't': cannot find .*; check the path") as unread:
+        flyte_core.run(task, t=File(path=str(tmp_path / "none.csv")))
+    wrong = SQLTask(name="top", query="SELECT 1 AS a", outputs=Annotated[DataFrame, {"b": int}])
+    with pytest.raises(ResultError, match=r"^task 'top': output 'o0' \(DataFrame\): column 'b' is") as differs:
+        flyte_core.run(wrong)
+    assert ".py" not in f"{unread.value}{differs.value}"

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from flyte_core.errors import ConfigError, InvalidValueError, RuntimeSystemError, RuntimeUserError, TaskTimeoutError
+from flyte_core.errors import (
+    ConfigError,
+    DataFrameSchemaError,
+    InvalidValueError,
+    RuntimeSystemError,
+    RuntimeUserError,
+    StorageNotFoundError,
+    TaskTimeoutError,
+)
 
 __all__ = [
     "ConnectionConfigError",
@@ -10,10 +18,14 @@ __all__ = [
     "ConnectionFailedError",
     "DriverMissingError",
     "FragmentError",
+    "InputError",
+    "InputNotFoundError",
+    "InputSchemaError",
     "PlaceholderError",
     "QueryError",
     "QueryTimeoutError",
     "ResultError",
+    "ResultSchemaError",
 ]
 
 
@@ -72,3 +84,63 @@ class ResultError(RuntimeUserError, ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__("ResultError", message)
+
+
+class ResultSchemaError(ResultError, DataFrameSchemaError):
+    """The columns of a frame are not those that its annotation declares.
+
+    Args:
+        message: the text.
+        found: what compared them.
+    """
+
+    def __init__(self, message: str, found: DataFrameSchemaError) -> None:
+        _begin(self, "ResultError", message)
+        self.uri, self.differences, self.found = found.uri, found.differences, found.found
+
+
+class InputError(RuntimeUserError, ValueError):
+    """An input that is a table cannot be read as one."""
+
+    def __init__(self, message: str) -> None:
+        _begin(self, "InputError", message)
+
+    def say_owner(self, owner: str) -> None:
+        """Put whose input it is before the message.
+
+        Args:
+            owner: such as ``task 'top'``.
+        """
+        self.args = (f"{owner}: {self}",)
+
+
+class InputNotFoundError(InputError, StorageNotFoundError):
+    """There is nothing where an input that is a table should be.
+
+    Args:
+        message: the text.
+        found: the storage's error.
+    """
+
+    def __init__(self, message: str, found: StorageNotFoundError) -> None:
+        super().__init__(message)
+        self.url, self.operation, self.reason, self.attempts = found.url, found.operation, found.reason, found.attempts
+
+
+class InputSchemaError(InputError, DataFrameSchemaError):
+    """A stored table has not the columns that the input's annotation declares.
+
+    Args:
+        message: the text.
+        found: what compared them.
+    """
+
+    def __init__(self, message: str, found: DataFrameSchemaError) -> None:
+        super().__init__(message)
+        self.uri, self.differences, self.found = found.uri, found.differences, found.found
+
+
+def _begin(error: RuntimeUserError, code: str, message: str) -> None:
+    """Fill in an error that is also one of the core's, whose constructors want other arguments."""
+    Exception.__init__(error, message)
+    error.code, error.kind, error.worker = code, "user", None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import attrs
 
 from flyte_core import storage
-from flyte_core.errors import InvalidTypeError, InvalidValueError
+from flyte_core.errors import DataFrameSchemaError, InvalidTypeError, StorageNotFoundError, without_secrets
 from flyte_core.io import DataFrame, Dir, File
+from flyte_core_sql.errors import InputError, InputNotFoundError, InputSchemaError
 
 __all__ = ["TableSource", "is_table_type", "table_source"]
 
@@ -78,8 +79,7 @@ def table_source(name: str, value: Any, python_type: Any) -> Iterator[TableSourc
 
     Raises:
         InvalidTypeError: the value is no table.
-        InvalidValueError: a file's format is not known.
-        DataFrameSchemaError: a stored table has not the declared columns.
+        InputError: there is nothing, a file's format is not known, or a stored table has not the declared columns.
         StorageError: it cannot be read.
 
     Example:
@@ -90,6 +90,19 @@ def table_source(name: str, value: Any, python_type: Any) -> Iterator[TableSourc
         ...     source.format
         'csv'
     """
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(_source(name, value, python_type))
+        except StorageNotFoundError as error:
+            text = f"{error}; check the path, and that what should have written it has"
+            raise InputNotFoundError(f"input {name!r}: {text}", error) from error
+        except DataFrameSchemaError as error:
+            raise InputSchemaError(f"input {name!r}: {_differing(error)}", error) from error
+        yield source
+
+
+@contextmanager
+def _source(name: str, value: Any, python_type: Any) -> Iterator[TableSource]:
     if isinstance(value, DataFrame):
         with _dataframe_source(name, value) as source:
             yield source
@@ -100,6 +113,12 @@ def table_source(name: str, value: Any, python_type: Any) -> Iterator[TableSourc
         yield TableSource(name=name, frame=value)
     else:
         raise InvalidTypeError("SQL query", f"table {name}", value, "a DataFrame, File, Dir or a frame")
+
+
+def _differing(error: DataFrameSchemaError) -> str:
+    columns = ", ".join(error.found) or "none"
+    todo = "Correct Annotated[...], or the task that wrote the table"
+    return f"{without_secrets(error.uri)}: {'; '.join(error.differences)}. The table's columns: {columns}. {todo}"
 
 
 @contextmanager
@@ -148,7 +167,10 @@ def _place_source(name: str, value: File[Any] | Dir[Any], python_type: Any) -> I
             files = _of_one_format(name, value, files, said[0])
         kind, packed = said if said[0] else _ending(files[0])
         if not kind:
-            raise InvalidValueError("SQL query", f"table {name}", value.path, f"a name that ends in one of {_KNOWN}")
+            raise InputError(
+                f"input {name!r}: {without_secrets(value.path)} is of no format that is known; expected a name that "
+                f"ends in one of {_KNOWN}; or say the format in the type, as File['csv'] does"
+            )
         compression = packed if _ending(files[0])[1] is None else None
         hive = _is_hive(files, str(copy))
         yield TableSource(name=name, files=files, format=kind, compression=compression, hive=hive)
@@ -164,8 +186,10 @@ def _of_one_format(name: str, folder: Dir[Any], files: list[str], said: str) -> 
     known = [kind for kind in by_format if kind]
     if len(known) != 1:
         found = ", ".join(known) or "none that is known"
-        allowed = f"a folder with files of one format, or Dir['csv'] to say which; there are: {found}; known: {_KNOWN}"
-        raise InvalidValueError("SQL query", f"table {name}", folder.path, allowed)
+        raise InputError(
+            f"input {name!r}: {without_secrets(folder.path)} has files of formats: {found}; expected one format, or "
+            f"Dir['csv'] to say which; known: {_KNOWN}"
+        )
     return by_format[known[0]]
 
 
@@ -179,16 +203,6 @@ def _said_format(value: File[Any] | Dir[Any], python_type: Any) -> tuple[str, st
         if found[0]:
             return found
     return "", None
-
-
-def _named(parameter: Any) -> str:
-    """The format that the parameter of ``File["csv"]`` names, or of a class with an attribute ``format``."""
-    if typing.get_origin(parameter) is typing.Annotated or typing.get_origin(parameter) in (File, Dir):
-        return next((_named(argument) for argument in typing.get_args(parameter)), "")
-    if typing.get_origin(parameter) is typing.Literal:
-        parameter = typing.get_args(parameter)[0]
-    named = parameter if isinstance(parameter, str) else getattr(parameter, "format", None)
-    return named if isinstance(named, str) else ""
 
 
 def _ending(path: str) -> tuple[str, str | None]:

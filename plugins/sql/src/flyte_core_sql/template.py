@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from flyte_core_sql.declaration import (
     outputs_by_name,
     types_by_name,
 )
+from flyte_core_sql.errors import InputError
 
 if TYPE_CHECKING:
     from flyteidl2.core import tasks_pb2
@@ -146,11 +148,13 @@ class SQLTask(TaskTemplate):
             QueryTimeoutError: when a statement takes longer than ``statement_timeout``.
             ConnectionFailedError: when the database cannot be reached.
             ConnectionLostError: when the connection ends meanwhile.
+            InputError: when an input that is a table cannot be read.
             ResultError: when the result is not what the outputs declare.
         """
         from flyte_core_sql.execute import execute
 
-        return await execute(self, args, kwargs)
+        with self._named_inputs():
+            return await execute(self, args, kwargs)
 
     async def explain(self, *args: Any, **kwargs: Any) -> str:
         """Give the plan by which the database would answer the query with these inputs; nothing is run.
@@ -164,7 +168,17 @@ class SQLTask(TaskTemplate):
         """
         from flyte_core_sql.execute import explain
 
-        return await explain(self, args, kwargs)
+        with self._named_inputs():
+            return await explain(self, args, kwargs)
+
+    @contextmanager
+    def _named_inputs(self) -> Iterator[None]:
+        """Have errors of inputs say whose they are; what reads tables knows no task."""
+        try:
+            yield
+        except InputError as error:
+            error.say_owner(f"task {self.name!r}")
+            raise
 
     def sql(self, sctx: SerializationContext) -> tasks_pb2.Sql | None:
         """Give the statement and its dialect; None for a task that runs as a container."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import pickle
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from flyte_core_sql.errors import ConnectionLostError, ResultError
 from flyte_core.errors import DataFrameSchemaError
 from flyte_core.io import DataFrame
 from flyte_core.types import TypeEngine
+from flyte_core.types.codec import type_name
 
 EVERYTHING = """
     SELECT 1::TINYINT AS small, 2::BIGINT AS big, 1.50::DECIMAL(10, 2) AS price, 0.5::DOUBLE AS share, 'ä' AS word,
@@ -122,19 +124,23 @@ def test_a_sum_is_an_integer_where_that_is_declared(duck, output):
 @pytest.mark.parametrize("t", [DataFrame, pd.DataFrame, pl.LazyFrame], ids=str)
 def test_columns_that_differ_from_the_declared_ones_are_told(duck, output, t, max_in_memory, tmp_path):
     declared = Annotated[t, {"number": int, "word": int}]
-    with pytest.raises(DataFrameSchemaError) as error:
+    with pytest.raises(ResultError) as error:
         output(duck("SELECT 1::BIGINT AS numbr, 'x' AS word"), declared, max_in_memory=max_in_memory)
     assert str(error.value) == (
-        "the table at output 'o0' of task 'top' is not what is declared: column 'number' is declared int and is not "
-        "there (did you mean 'numbr'?); column 'word' is declared int and is string; the table has numbr (int64), "
-        "word (string). Correct the columns in Annotated[...], or the task that wrote the table"
+        f"task 'top': output 'o0' ({type_name(t)}): column 'number' is declared int and is not there (did you mean "
+        "'numbr'?); column 'word' is declared int and is string. The result's columns: numbr (int64), word (string). "
+        "Name and cast them in the query, or correct Annotated[...]"
     )
+    assert isinstance(error.value, DataFrameSchemaError)
+    assert error.value.found == ("numbr (int64)", "word (string)")
+    again = pickle.loads(pickle.dumps(error.value))
+    assert (type(again), str(again), again.code) == (type(error.value), str(error.value), "ResultError")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_declared_schema_of_arrow_is_checked(duck, output):
     declared = Annotated[DataFrame, pa.schema({"a": pa.string()})]
-    with pytest.raises(DataFrameSchemaError, match="column 'a' is declared string and is int32"):
+    with pytest.raises(ResultError, match="column 'a' is declared string and is int32"):
         output(duck("SELECT 1 AS a"), declared)
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from flyte_core.errors import FlyteCoreError
+from flyte_core.errors import DataFrameSchemaError, FlyteCoreError
 from flyte_core.types.codec import type_name
 from flyte_core.types.lookup import find_transformer, is_class, underlying
-from flyte_core_sql.errors import ResultError
+from flyte_core_sql.errors import ResultError, ResultSchemaError
 from flyte_core_sql.outputs.composed import without_none
 
 if TYPE_CHECKING:
@@ -31,14 +31,12 @@ class Frame:
 
     Attributes:
         subject: the output as messages name it.
-        label: the output as the difference of columns names it.
         kind: `DataFrame`, a class made from it, or a class of frames.
         is_reference: whether it is the first or the second.
         declared: the columns, format and arrow schema of its annotations.
     """
 
     subject: str
-    label: str
     kind: type[Any]
     is_reference: bool
     declared: StructuredDatasetType
@@ -48,7 +46,7 @@ class Frame:
 
         Raises:
             ResultError: the result cannot be such a table.
-            DataFrameSchemaError: its columns are not those that are declared.
+            ResultSchemaError: its columns are not those that are declared.
             StorageError: it is too large for memory, and cannot be stored.
         """
         self._refuse_twice(result.columns)
@@ -159,7 +157,12 @@ class Frame:
 
         self._refuse_twice(schema.names)
         if declares(self.declared):
-            check_schema(self.label, self.declared, schema)
+            try:
+                check_schema(self.subject, self.declared, schema)
+            except DataFrameSchemaError as error:
+                text = f"{'; '.join(error.differences)}. The result's columns: {', '.join(error.found)}"
+                todo = "Name and cast them in the query, or correct Annotated[...]"
+                raise ResultSchemaError(f"{self.subject}: {text}. {todo}", error) from error
 
 
 class _Held:
@@ -208,7 +211,6 @@ def frame_of(owner: str, name: str, python_type: Any) -> Frame | None:
 
     return Frame(
         subject=f"{owner}: output {name!r} ({type_name(kind)})",
-        label=f"output {name!r} of {owner}",
         kind=kind,
         is_reference=issubclass(kind, DataFrame),
         declared=dataset_type(inner),
