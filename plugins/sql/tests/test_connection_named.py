@@ -41,7 +41,7 @@ def test_a_connection_is_read_from_the_settings(tmp_path):
         url="postgresql://ann@db.example/app",
         password=Secret("pw", group="db", as_env_var="WAREHOUSE_PW"),
         options={"connect_timeout": 5},
-        secret_options={"sslpassword": "ssl-pw"},
+        secret_options={"sslpassword": Secret("ssl-pw")},
         driver="sqlalchemy",
         read_only=True,
     )

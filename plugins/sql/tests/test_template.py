@@ -25,7 +25,7 @@ from flyte_core.registry import TaskPluginRegistry
 from flyte_core.serialize import task_spec
 
 QUERY = "SELECT  n\n\tFROM range(:count) AS numbers(n)  -- all\n"
-WAREHOUSE = Connection(name="warehouse", url="postgresql://ann@db.example/app", password="warehouse-password")
+WAREHOUSE = Connection(name="warehouse", url="postgresql://ann@db.example/app", password=Secret("warehouse-password"))
 
 
 class Extremes(NamedTuple):

@@ -31,21 +31,20 @@ Driver = Literal["auto", "adbc", "sqlalchemy", "duckdb"]
 
 _EXAMPLE = "a URL such as postgresql://ann@host/database or duckdb:///file.db"
 _ELSEWHERE = "password=Secret(...), or secret_options={...} for what else is secret"
+_WANTED = "a Secret, which says where it is kept: Secret(key='...'); never the value itself"
 #: Stands in messages for what may be a secret.
 _NOT_SHOWN = "***"
 
 
-def _as_secret(value: Secret | str | None) -> Secret | None:
-    return _secret_of("password", value) if isinstance(value, str) else value
+def _as_secret(value: Secret | None) -> Secret | None:
+    return None if value is None else _checked("password", value)
 
 
-def _secret_of(field: str, key: str) -> Secret:
-    try:
-        return Secret(key=key)
-    except InvalidValueError:
-        # Perhaps the password itself.
-        allowed = "the key of a secret, not a password; Secret(key=..., as_env_var=...) for a key with other characters"
-        raise InvalidValueError("Connection", field, _NOT_SHOWN, allowed) from None
+def _checked(field: str, value: object) -> Secret:
+    # A text may be the password itself, so it is not shown, and never taken for the key of a secret.
+    if not isinstance(value, Secret):
+        raise InvalidTypeError("Connection", field, type(value).__name__, _WANTED)
+    return value
 
 
 def _as_options(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -58,18 +57,9 @@ def _as_options(values: Mapping[str, Any]) -> Mapping[str, Any]:
         raise InvalidTypeError("Connection", "options", _NOT_SHOWN, allowed) from None
 
 
-def _as_secret_options(values: Mapping[str, Secret | str]) -> Mapping[str, Secret]:
+def _as_secret_options(values: Mapping[str, Secret]) -> Mapping[str, Secret]:
     _check_mapping("secret_options", values)
-    return MappingProxyType({name: _one_secret(name, value) for name, value in values.items()})
-
-
-def _one_secret(name: str, value: object) -> Secret:
-    if isinstance(value, str):
-        return _secret_of(f"secret_options[{name!r}]", value)
-    if not isinstance(value, Secret):
-        shown = {name: type(value).__name__}
-        raise InvalidTypeError("Connection", "secret_options", shown, "Secrets or their keys, by the option's name")
-    return value
+    return MappingProxyType({name: _checked(f"secret_options[{name!r}]", value) for name, value in values.items()})
 
 
 def _check_mapping(field: str, values: object) -> None:
@@ -93,10 +83,10 @@ class Connection:
         name: what messages call it; by default its URL.
         url: where the database is, in SQLAlchemy's grammar, without a password. ``duckdb://`` is an embedded database
             in memory, ``duckdb:///file.db`` one in a file. Relative files start at the working directory.
-        password: the secret that holds the password, or its key. On a cluster the task gets it; in a local run it is
-            read from the secret's environment variable, or from its mounted file.
+        password: the secret that holds the password, a `flyte_core.Secret`. On a cluster the task gets it; in a local
+            run it is read from the secret's environment variable, or from its mounted file.
         options: further arguments with which the driver connects, values of JSON; for DuckDB its settings.
-        secret_options: further arguments that are secret, such as tokens: the secrets that hold them, or their keys.
+        secret_options: further arguments that are secret, such as tokens: the secrets that hold them.
         driver: through what the database is reached.
         read_only: whether no task may write through it.
 
@@ -106,7 +96,7 @@ class Connection:
         InvalidTypeError: a value is of another type.
 
     Example:
-        >>> warehouse = Connection(url="postgresql://ann@db.example/app", password="warehouse-password")
+        >>> warehouse = Connection(url="postgresql://ann@db.example/app", password=Secret("warehouse-password"))
         >>> warehouse.dialect, [secret.as_env_var for secret in warehouse.secrets]
         ('postgres', ['WAREHOUSE_PASSWORD'])
         >>> warehouse.custom()
@@ -124,8 +114,6 @@ class Connection:
     def __attrs_post_init__(self) -> None:
         if self.name is not None:
             check_name("Connection", self.name)
-        if not isinstance(self.password, (Secret, type(None))):
-            raise InvalidTypeError("Connection", "password", type(self.password).__name__, "a Secret, its key, or None")
         if not isinstance(self.read_only, bool):
             raise InvalidTypeError("Connection", "read_only", self.read_only, "True or False")
         self._check_url()
