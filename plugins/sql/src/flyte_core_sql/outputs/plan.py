@@ -65,7 +65,7 @@ class OutputPlan:
 
         Raises:
             ResultError: the result is not what is declared; the message says what differs.
-            DataFrameSchemaError: a table's columns are not those that are declared.
+            ResultSchemaError: a table's columns are not those that are declared.
             StorageError: a table is too large for memory, and cannot be stored.
 
         Example:
