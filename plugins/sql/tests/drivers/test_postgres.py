@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flyte_core.errors import InvalidTypeError
+from flyte_core.models import Secret
 from tests.support.postgres import PostgresServer
 
 UTC = dt.timezone.utc
