@@ -139,6 +139,15 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _anything(value: Any) -> Any:
+    """The value, with arrow's intervals inside of it as Python's: they would be taken for tuples of numbers."""
+    if isinstance(value, dict):
+        return {key: _anything(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_anything(item) for item in value]
+    return _timedelta(value) if isinstance(value, tuple) and hasattr(value, "months") else value
+
+
 def _int(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
@@ -264,8 +273,8 @@ def _uuid(value: Any) -> uuid.UUID:
 
 
 _SCALARS: dict[Any, Cell] = {
-    Any: Cell(_same, nullable=True),
-    object: Cell(_same, nullable=True),
+    Any: Cell(_anything, nullable=True),
+    object: Cell(_anything, nullable=True),
     int: Cell(_int, int),
     float: Cell(_float, float),
     str: Cell(_str, str),
