@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import contextvars
 import os
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -16,6 +18,8 @@ R = TypeVar("R")
 
 #: Seconds after which a thread without work ends.
 _IDLE_SECONDS = 5.0
+#: Seconds that the process's exit waits for threads without work, which have only to let go of their last call.
+_EXIT_SECONDS = 1.0
 
 
 async def in_thread(func: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
@@ -88,6 +92,16 @@ class _Threads:
                 return True
         return False
 
+    def end(self) -> None:
+        """End the threads without work; one that is at work is left alone, for it may hang."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for thread in idle:
+            thread.give(None)
+        end = time.monotonic() + _EXIT_SECONDS
+        for thread in idle:
+            thread.join(max(end - time.monotonic(), 0.0))
+
 
 class _Thread(threading.Thread):
     def __init__(self, threads: _Threads, work: Callable[[], Callable[[], object]]) -> None:
@@ -97,7 +111,8 @@ class _Thread(threading.Thread):
         self._given = threading.Lock()
         self._given.acquire()
 
-    def give(self, work: Callable[[], Callable[[], object]]) -> None:
+    def give(self, work: Callable[[], Callable[[], object]] | None) -> None:
+        """Have it do something, or end."""
         self._work = work
         self._given.release()
 
@@ -123,7 +138,17 @@ _of_processes: dict[int, _Threads] = {}
 def _threads() -> _Threads:
     process = os.getpid()
     found = _of_processes.get(process)
-    return found if found is not None else _of_processes.setdefault(process, _Threads())
+    if found is None:
+        found = _of_processes.setdefault(process, _Threads())
+        atexit.register(_end_idle)
+    return found
+
+
+def _end_idle() -> None:
+    # A thread that the exit freezes while it drops a call keeps what the call held, and native libraries complain.
+    found = _of_processes.get(os.getpid())
+    if found is not None:
+        found.end()
 
 
 async def to_its_end(work: Coroutine[Any, Any, R], hurry: Callable[[], object] | None = None) -> R:

@@ -165,3 +165,20 @@ if (child := os.fork()) == 0:
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=120)
+
+
+def test_the_exit_waits_for_threads_that_are_done_and_for_no_other() -> None:
+    program = """
+import asyncio, atexit, threading
+alive = lambda: [thread for thread in threading.enumerate() if thread.name == "flyte_core-blocking"]
+atexit.register(lambda: print(len(alive())))
+from flyte_core.runtime.blocking import begun_in_thread, in_thread
+async def main():
+    together = threading.Barrier(6)
+    begun_in_thread(lambda: (together.wait(), threading.Event().wait()))
+    await asyncio.gather(*[in_thread(together.wait) for _ in range(5)])
+asyncio.run(main())
+assert len(alive()) == 6
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, timeout=120, capture_output=True, text=True)
+    assert done.stdout == "1\n"
