@@ -27,7 +27,13 @@ from flyte_core_sql.errors import (
 )
 
 import flyte_core
-from flyte_core.errors import InputError, InvalidTypeError, TaskTimeoutError
+from flyte_core.errors import (
+    FlyteCoreError,
+    InputError,
+    InvalidTypeError,
+    RuntimeDataValidationError,
+    TaskTimeoutError,
+)
 from flyte_core.io import DataFrame, File
 from flyte_core.models import Secret, SerializationContext
 from flyte_core.runtime import TaskEvent, with_runcontext
@@ -113,6 +119,27 @@ def test_a_script_is_one_transaction(connection: Connection) -> None:
     with pytest.raises(ResultError):
         call(wrong)
     assert call(query("SELECT a FROM t", list[int], connection=connection)) == [4]
+
+
+def test_what_the_wire_cannot_hold_is_told_before_anything_is_kept() -> None:
+    big = "CREATE TABLE t (a HUGEINT); INSERT INTO t VALUES (99999999999999999999) RETURNING a"
+    with pytest.raises(RuntimeDataValidationError, match="64 bits"):
+        call(query(big, int))
+
+
+@pytest.mark.parametrize("outputs", [int, dict])
+def test_a_write_whose_outputs_cannot_leave_is_undone(tmp_path: Path, outputs: Any) -> None:
+    connection = Connection(url=f"duckdb:///{tmp_path}/x.db")
+    call(query("CREATE TABLE t (a HUGEINT)", connection=connection))
+    write = query("INSERT INTO t VALUES (99999999999999999999) RETURNING a", outputs, connection=connection)
+    with pytest.raises(FlyteCoreError):
+        flyte_core.run(write)
+    assert call(query("SELECT count(*) AS n FROM t", int, connection=connection)) == 0
+
+
+def test_every_error_names_the_task(connection: Connection) -> None:
+    with pytest.raises(QueryError, match="lost_one"):
+        call(query("SELECT a FROM nowhere", int, connection=connection, name="lost_one"))
 
 
 def test_a_read_only_task_changes_nothing(connection: Connection) -> None:
@@ -227,8 +254,9 @@ def test_variables_of_the_program_are_no_tables() -> None:
 
 def test_a_table_input_needs_the_embedded_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{tmp_path}/x.db"
-    with pytest.raises(InvalidTypeError, match="DuckDB"):
-        query("SELECT a FROM data", list[int], inputs={"data": pa.Table}, connection=url)
+    for connection, dialect in ((url, None), ("shop", "postgres")):
+        with pytest.raises(InvalidTypeError, match="DuckDB"):
+            query("SELECT a FROM data", list[int], inputs={"data": pa.Table}, connection=connection, dialect=dialect)
     # What a name stands for is known where the task runs.
     monkeypatch.setenv("FLYTE_CORE_SQL_SHOP", url)
     task = query("SELECT a FROM data", list[int], inputs={"data": pa.Table}, connection="shop")

@@ -18,7 +18,7 @@ from flyte_core_sql.errors import InputError, PlaceholderError, ResultError
 from google.protobuf.json_format import MessageToDict
 
 import flyte_core
-from flyte_core.errors import InvalidTypeError, InvalidValueError
+from flyte_core.errors import InvalidTypeError, InvalidValueError, UnknownFieldError
 from flyte_core.io import DataFrame, File
 from flyte_core.models import Resources, Secret, SerializationContext
 from flyte_core.registry import TaskPluginRegistry
@@ -230,6 +230,9 @@ def test_a_query_may_have_savepoints_and_blocks(dialect: str, statement: str) ->
         ({"max_in_memory": -1}, InvalidValueError, "at least 0"),
         ({"read_only": 1}, InvalidTypeError, "True or False"),
         ({"as_container": "yes"}, InvalidTypeError, "True or False"),
+        ({"output": int}, UnknownFieldError, "did you mean 'outputs'"),
+        ({"retires": 2}, UnknownFieldError, "did you mean 'retries'"),
+        ({"task_type": "x"}, UnknownFieldError, "task_type"),
         ({"query": "SELECT 1"}, PlaceholderError, "count"),
         ({"query": "SELECT :cuont, :count"}, PlaceholderError, "did you mean"),
         ({"query": "SELECT ':count'"}, PlaceholderError, "quotes"),

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_type_hints
 from weakref import WeakKeyDictionary
 
-from flyte_core.errors import InvalidTypeError, InvalidValueError, near_misses
+from flyte_core.errors import InvalidTypeError, InvalidValueError, UnknownFieldError, near_misses
+from flyte_core.extend import TaskTemplate
 
 if TYPE_CHECKING:
     from flyte_core_sql.connection import Connection
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_connection",
     "check_dialect",
+    "check_fields",
     "check_fragments",
     "check_image",
     "check_query_text",
@@ -67,6 +69,27 @@ def outputs_by_name(owner: str, outputs: object) -> dict[str, Any]:
     if isinstance(outputs, Mapping):
         return types_by_name(owner, "outputs", outputs)
     return {"o0": outputs}
+
+
+def check_fields(owner: str, given: Mapping[str, Any], own: Iterable[str]) -> None:
+    """Refuse arguments that a SQL task does not have.
+
+    Args:
+        owner: the task.
+        given: those that are left for the template.
+        own: the names of the others.
+
+    Raises:
+        UnknownFieldError: (a TypeError) naming near misses.
+    """
+    from attrs import fields
+
+    taken = {"interface", "task_type"}
+    inherited = [field.alias or field.name for field in fields(TaskTemplate) if field.init]
+    known = [name for name in inherited if name not in taken]
+    for name in given:
+        if name not in known:
+            raise UnknownFieldError(owner, name, [*own, *(name for name in known if not name.startswith("_"))])
 
 
 def check_query_text(owner: str, query: object) -> None:
@@ -217,16 +240,21 @@ def check_task(task: SQLTask) -> None:
     for field in ("read_only", "as_container"):
         if not isinstance(getattr(task, field), bool):
             raise InvalidTypeError(owner, field, getattr(task, field), "True or False")
-    _check_tables(owner, checked_query(task), task.connection)
+    _check_tables(owner, checked_query(task), task)
     _check_transactions(owner, task.query, task.dialect)
     output_plan(task)
 
 
-def _check_tables(owner: str, query: Query, connection: str | Connection | None) -> None:
-    known = as_connection(connection)
-    if not query.tables or known is None or (known.backend == "duckdb" and known.driver != "sqlalchemy"):
+def _check_tables(owner: str, query: Query, task: SQLTask) -> None:
+    known = as_connection(task.connection)
+    if known is None:
+        # Of a connection that is only named, the dialect tells what it is, where that is said.
+        embedded, label = task.dialect in ("", "duckdb"), f"connection {task.connection!r} of dialect {task.dialect}"
+    else:
+        embedded, label = known.backend == "duckdb" and known.driver != "sqlalchemy", known.label
+    if embedded or not query.tables:
         return
-    expected = f"inputs that are values: {known.label} is not an embedded DuckDB, which alone reads tables of a task"
+    expected = f"inputs that are values: {label} is not an embedded DuckDB, which alone reads tables of a task"
     raise InvalidTypeError(owner, "inputs", _Names(query.tables), expected)
 
 

@@ -105,14 +105,6 @@ class InputError(RuntimeUserError, ValueError):
     def __init__(self, message: str) -> None:
         _begin(self, "InputError", message)
 
-    def say_owner(self, owner: str) -> None:
-        """Put whose input it is before the message.
-
-        Args:
-            owner: such as ``task 'top'``.
-        """
-        self.args = (f"{owner}: {self}",)
-
 
 class InputNotFoundError(InputError, StorageNotFoundError):
     """There is nothing where an input that is a table should be.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from flyte_core import ctx, logger
-from flyte_core.errors import TaskTimeoutError, near_misses
+from flyte_core.errors import BaseRuntimeError, TaskTimeoutError, near_misses
 from flyte_core.runtime.actions import time_limit
 from flyte_core.runtime.blocking import begun_in_thread
 from flyte_core.types.convert import interface_codec
@@ -119,22 +120,35 @@ class _Work:
     def outputs(self) -> Any:
         """Run the query and give its outputs."""
         plan = output_plan(self.task)
-        with ExitStack() as stack:
+        with self._named(), ExitStack() as stack:
             session = self._begin(stack, "batches" if plan.kind == "frame" else "rows")
             for statement in self.query.statements[:-1]:
                 self._run(session, statement)
             last = self.query.statements[-1]
             result = self._run(session, last)
             outputs = plan.collect(result, returns_rows=last.returns_rows, max_in_memory=self.task.max_in_memory)
+            if plan.kind == "rows" and not self.query.reads_only:
+                self._check_wire(outputs)
             self._go_on()
             session.commit()
         return outputs
+
+    def _check_wire(self, outputs: Any) -> None:
+        """Refuse outputs that the wire cannot hold while what was written can still be undone.
+
+        Raises:
+            RuntimeDataValidationError: naming the output.
+            InlineIOMaxBytesBreached: when they are too large.
+        """
+        task = self.task
+        codec = interface_codec(task.native_interface, task.name)
+        codec.encode_outputs(outputs, task.name, limit=task.max_inline_io_bytes)
 
     def plans(self) -> str:
         """Have the database explain each statement."""
         command = explain_command(self.task.dialect, self.task.name)
         plans = []
-        with ExitStack() as stack:
+        with self._named(), ExitStack() as stack:
             session = self._begin(stack, "rows")
             for statement in self.query.statements:
                 rows = self._run(session, statement, command).rows()
@@ -163,6 +177,16 @@ class _Work:
             self._go_on()
             session.add_table(name, stack.enter_context(table_source(name, value, python_type)))
         return session
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Have errors name the task: who knows the connection alone does not."""
+        try:
+            yield
+        except BaseRuntimeError as error:
+            if not str(error).startswith(f"task {self.task.name!r}"):
+                error.args = (f"task {self.task.name!r}: {error}",)
+            raise
 
     def _end(self, session: Session) -> None:
         with self._lock:

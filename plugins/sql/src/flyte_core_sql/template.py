@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from flyte_core_sql import wire
 from flyte_core_sql.declaration import (
     check_connection,
     check_dialect,
+    check_fields,
     check_fragments,
     check_image,
     check_query_text,
@@ -22,7 +22,6 @@ from flyte_core_sql.declaration import (
     outputs_by_name,
     types_by_name,
 )
-from flyte_core_sql.errors import InputError
 
 if TYPE_CHECKING:
     from flyteidl2.core import tasks_pb2
@@ -118,6 +117,7 @@ class SQLTask(TaskTemplate):
             {key: (python_type, no_default) for key, python_type in types_by_name(owner, "inputs", inputs).items()},
             outputs_by_name(owner, outputs),
         )
+        check_fields(owner, kwargs, list(inspect.signature(SQLTask).parameters)[:-1])
         kwargs["image"] = check_image(owner, kwargs.get("image"), as_container)
         super().__init__(name=name, interface=interface, task_type=TASK_TYPE, **kwargs)
 
@@ -153,8 +153,7 @@ class SQLTask(TaskTemplate):
         """
         from flyte_core_sql.execute import execute
 
-        with self._named_inputs():
-            return await execute(self, args, kwargs)
+        return await execute(self, args, kwargs)
 
     async def explain(self, *args: Any, **kwargs: Any) -> str:
         """Give the plan by which the database would answer the query with these inputs; nothing is run.
@@ -168,17 +167,7 @@ class SQLTask(TaskTemplate):
         """
         from flyte_core_sql.execute import explain
 
-        with self._named_inputs():
-            return await explain(self, args, kwargs)
-
-    @contextmanager
-    def _named_inputs(self) -> Iterator[None]:
-        """Have errors of inputs say whose they are; what reads tables knows no task."""
-        try:
-            yield
-        except InputError as error:
-            error.say_owner(f"task {self.name!r}")
-            raise
+        return await explain(self, args, kwargs)
 
     def sql(self, sctx: SerializationContext) -> tasks_pb2.Sql | None:
         """Give the statement and its dialect; None for a task that runs as a container."""
