@@ -63,15 +63,16 @@ def open_session(
 
 
 def _check_adbc(connection: OpenConnection) -> None:
-    from flyte_core_sql.drivers.packages import is_installed, package_for
+    from flyte_core_sql.drivers.packages import has_adbc, package_for
 
     declared = connection.connection
     if declared.parts.scheme not in _LIBPQ:
         raise DriverMissingError(
             f"{connection.label}: driver='adbc' is for PostgreSQL; {declared.backend} is reached with driver='auto'"
         )
-    if not is_installed("adbc_driver_manager", "adbc_driver_postgresql"):
-        raise DriverMissingError(f"{connection.label}: ADBC is not installed: pip install {package_for('postgresql')}")
+    if not has_adbc():
+        package = package_for("postgresql")
+        raise DriverMissingError(f"{connection.label}: ADBC is not installed, or too old: pip install -U {package}")
 
 
 def _open_libpq(
@@ -82,16 +83,14 @@ def _open_libpq(
     fetch: Literal["rows", "batches"],
     statements: int,
 ) -> Session:
-    from flyte_core_sql.drivers.packages import is_installed, package_for
+    from flyte_core_sql.drivers.packages import has_adbc, is_installed, package_for
 
     if not is_installed("psycopg"):
         raise DriverMissingError(
             f"{connection.label}: psycopg is not installed: pip install {package_for('postgresql')}; "
             "a URL such as postgresql+psycopg2://… names another driver"
         )
-    adbc = connection.connection.driver != "sqlalchemy" and is_installed(
-        "adbc_driver_manager", "adbc_driver_postgresql"
-    )
+    adbc = connection.connection.driver != "sqlalchemy" and has_adbc()
     # One result is what ADBC does best; what a script leaves in a transaction, only its own connection sees.
     if adbc and fetch == "batches" and statements == 1:
         from flyte_core_sql.drivers.adbc import open_adbc

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 
-__all__ = ["is_installed", "package_for", "with_driver"]
+__all__ = ["has_adbc", "is_installed", "package_for", "with_driver"]
 
 _PACKAGES = {
     "awsathena": "'PyAthena[SQLAlchemy]'",
@@ -40,6 +40,8 @@ _DRIVER_PACKAGES = {
     "pymysql": "'flyte-core-sql[mysql]'",
     "pysqlcipher": "sqlcipher3",
 }
+#: The first version of ADBC's driver of PostgreSQL that can be used.
+_ADBC = "1.13"
 _BUILT_IN = frozenset({"mariadb", "mssql", "mysql", "oracle", "postgresql", "sqlite"})
 #: The module that SQLAlchemy takes for a URL without a driver, or once did, and the driver that people have instead.
 _PLAIN = {"mariadb": ("MySQLdb", "pymysql"), "mysql": ("MySQLdb", "pymysql"), "oracle": ("cx_Oracle", "oracledb")}
@@ -83,3 +85,18 @@ def is_installed(*modules: str) -> bool:
         modules: their names, without dots.
     """
     return all(importlib.util.find_spec(module) is not None for module in modules)
+
+
+@functools.cache
+def has_adbc() -> bool:
+    """Say whether ADBC's driver of PostgreSQL is installed, and tells of each column what it is on the server.
+
+    Older ones do not: numbers lose their declared scale, and an oid gets a sign.
+    """
+    if not is_installed("adbc_driver_manager", "adbc_driver_postgresql"):
+        return False
+    from importlib.metadata import version
+
+    from packaging.version import Version
+
+    return Version(version("adbc-driver-postgresql")) >= Version(_ADBC)
