@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from flyte_core_sql.drivers import duck_databases
 
 _PROJECT = """
 import os
@@ -54,3 +56,10 @@ def test_a_query_that_is_interrupted_leaves_nothing_behind_that_duckdb_complains
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 130, done.stderr
     assert done.stderr.splitlines() == ["cancelled"]
+
+
+def test_the_exit_waits_for_threads_that_interrupt_a_query() -> None:
+    ending = threading.Thread(target=threading.Event().wait, args=[0.05], name="flyte_core-sql-cancel")
+    ending.start()
+    duck_databases._settle()
+    assert not ending.is_alive()

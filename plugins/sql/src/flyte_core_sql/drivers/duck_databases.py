@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import threading
 import time
@@ -27,6 +29,10 @@ _AFTER_OPENING = ("timezone", "calendar")
 _TIME_ZONE = "UTC"
 #: Seconds to wait for another task of this process that has a file open in a way that excludes this one.
 _PATIENCE = 30.0
+#: The threads that interrupt a query, as `flyte_core_sql.drivers.duck_guard` names them.
+_INTERRUPTING = "flyte_core-sql-cancel"
+#: Seconds that the process's exit waits for them; each ends with its query.
+_EXIT_SECONDS = 1.0
 #: Connections to the shared database that are kept for the next ones.
 _KEPT = 8
 
@@ -74,6 +80,19 @@ def _registry() -> _Registry:
     process = os.getpid()
     found = _registries.get(process)
     return found if found is not None else _registries.setdefault(process, _Registry())
+
+
+@functools.cache
+def _settle_at_exit() -> None:
+    atexit.register(_settle)
+
+
+def _settle() -> None:
+    """Wait for the threads that interrupt a query: one that the exit froze would keep a connection, which is told."""
+    end = time.monotonic() + _EXIT_SECONDS
+    for thread in threading.enumerate():
+        if thread.name == _INTERRUPTING:
+            thread.join(max(end - time.monotonic(), 0.0))
 
 
 def lease_shared(connection: OpenConnection) -> Lease:
@@ -178,6 +197,7 @@ def _connect(
     if path == ":memory:":
         # Otherwise a query would see the variables of whatever Python code runs it.
         config["python_enable_replacements"] = False
+    _settle_at_exit()
     base = None
     try:
         base = duckdb.connect(path, read_only=read_only, config=config)
