@@ -76,9 +76,9 @@ def test_a_text_without_parameters_reaches_the_database_as_it_is(database: Open)
         (b"\0\xff", b"\0\xff"),
         (Decimal("0.10"), 0.1),
         (Decimal(12), 12),
-        (Decimal("0.12345678901234567890123"), "0.12345678901234567890123"),
         (dt.date(2020, 1, 2), "2020-01-02"),
         (dt.datetime(2020, 1, 2, 3, 4, 5), "2020-01-02 03:04:05"),
+        (dt.datetime(2020, 1, 2, 3, 4, 5, tzinfo=dt.timezone(dt.timedelta(hours=5))), "2020-01-01 22:04:05"),
         (dt.timedelta(minutes=1.5), 90.0),
         (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ([1, "a"], '[1, "a"]'),
@@ -86,6 +86,21 @@ def test_a_text_without_parameters_reaches_the_database_as_it_is(database: Open)
 )
 def test_a_parameter_arrives_as_what_sqlite_has_for_it(database: Open, value: Any, found: Any) -> None:
     assert database().execute("SELECT ?", [value]).rows() == [(found,)]
+
+
+def test_a_time_is_the_one_that_sqlite_writes(database: Open) -> None:
+    now = dt.datetime(2026, 2, 8, tzinfo=dt.timezone.utc)
+    found = database().execute("SELECT datetime('2026-02-08') = ?, '2026-02-08 00:00:00' >= ?", [now, now]).rows()
+    assert found == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    "value", [Decimal("0.12345678901234567890123"), Decimal("98765432109876543.21"), Decimal("NaN"), float("nan")]
+)
+def test_a_number_that_sqlite_does_not_have_is_refused(database: Open, value: Any) -> None:
+    for parameter in (value, [value]):
+        with pytest.raises(QueryError, match="SQLite has no"):
+            database().execute("SELECT ?", [parameter])
 
 
 def test_a_decimal_is_a_number_where_sqlite_compares(database: Open) -> None:

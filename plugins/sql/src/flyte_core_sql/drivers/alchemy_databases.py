@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from uuid import UUID
 
 from flyte_core.errors import InvalidValueError
 from flyte_core_sql.drivers.failures import Failure
+from flyte_core_sql.errors import QueryError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection as AlchemyConnection
@@ -117,11 +119,18 @@ def _with_json_lists(value: Any) -> Any:
 
 
 def _for_sqlite(value: Any) -> Any:
-    """Give a value as one of SQLite's five types; its functions read dates in ISO 8601."""
+    """Give a value as one of SQLite's five types: times as its own functions write them, which is in UTC.
+
+    Source: https://www.sqlite.org/lang_datefunc.html
+    """
     if isinstance(value, Decimal):
         return _sqlite_number(value)
+    if isinstance(value, float) and math.isnan(value):
+        raise QueryError("SQLite has no NaN: it would be NULL there, so pass None for it")
     if isinstance(value, dt.datetime):
-        return value.isoformat(" ")
+        # As texts they are compared, so all of them are written alike.
+        utc = value if value.tzinfo is None else value.astimezone(dt.timezone.utc).replace(tzinfo=None)
+        return utc.isoformat(" ")
     if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
     if isinstance(value, dt.timedelta):
@@ -132,14 +141,20 @@ def _for_sqlite(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
-def _sqlite_number(value: Decimal) -> int | float | str:
-    """Give a decimal as a number where no digit is lost, else as its text, which SQLite also compares with numbers."""
+def _sqlite_number(value: Decimal) -> int | float:
+    """Give a decimal as a number, where no digit is lost: a text would come behind every number.
+
+    Raises:
+        QueryError: SQLite has no such number.
+    """
     if not value.is_finite():
-        return str(value)
+        raise QueryError(f"SQLite has no number {value}")
     if value == value.to_integral_value() and abs(value) < 2**63:
         return int(value)
     number = float(value)
-    return number if Decimal(repr(number)) == value else str(value)
+    if Decimal(repr(number)) != value:
+        raise QueryError(f"SQLite has no number of all the digits of {value}: pass a float, or a str to store its text")
+    return number
 
 
 def failure_of(error: BaseException, *, lost: bool = False) -> Failure:
