@@ -40,7 +40,7 @@ def by_name(task: Task, outputs: Any) -> dict[str, Any]:
 def jsonable(
     task: Task, outputs: Mapping[str, Any], stored: Mapping[str, StoredOutput] | None = None
 ) -> dict[str, Any]:
-    """Give the outputs as JSON has them: dates in ISO form, enums by value, records as objects.
+    """Give the outputs as JSON has them: dates in ISO form, decimals and UUIDs as text, records as objects.
 
     Args:
         task: the task.
@@ -52,10 +52,22 @@ def jsonable(
 
     types = task.native_interface.outputs
     known = {name: one.form for name, one in (stored or {}).items()}
-    return {
-        name: _finite(known[name] if name in known else to_jsonable(value, types[name]))
-        for name, value in outputs.items()
-    }
+    forms = {}
+    for name, value in outputs.items():
+        # On the wire a decimal is a pickle, and as JSON a text, as in a record.
+        if name in known and _is_pickled(known[name]):
+            own = to_jsonable(value, types[name])
+            forms[name] = known[name] if _is_pickled(own) else own
+        else:
+            forms[name] = known[name] if name in known else to_jsonable(value, types[name])
+    return {name: _finite(form) for name, form in forms.items()}
+
+
+def _is_pickled(form: Any) -> bool:
+    """Whether there is a pickle in what is about to be JSON."""
+    if isinstance(form, dict):
+        return form.keys() == {"@pickle"} or any(map(_is_pickled, form.values()))
+    return isinstance(form, list) and any(map(_is_pickled, form))
 
 
 def _finite(value: Any) -> Any:

@@ -101,7 +101,13 @@ def because(error: Exception) -> str:
     return f": {reason}" if reason and not reason.lower().startswith(_SAYS_NOTHING) else ""
 
 
-_SAYS_NOTHING = ("invalid isoformat", "invalid literal for int", "could not convert string to float")
+_SAYS_NOTHING = (
+    "invalid isoformat",
+    "invalid literal for int",
+    "could not convert string to float",
+    "badly formed hexadecimal uuid string",
+    "[<class 'decimal.conversionsyntax'>",
+)
 
 
 def mismatch(expected: str, value: object) -> ValueMismatchError:

@@ -17,7 +17,7 @@ from flyteidl2.core.types_pb2 import LiteralType, SimpleType, TypeAnnotation
 from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types import lookup
 from flyte_core.types.codec import Codec, type_key, type_name
-from flyte_core.types.mismatch import ValueMismatchError, mismatch, shown
+from flyte_core.types.mismatch import ValueMismatchError, because, mismatch, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -344,6 +344,6 @@ def _guarded(convert: Convert, t: Any) -> Convert:
         except TypeTransformerFailedError:
             raise
         except Exception as error:  # whatever the type's own conversion raises means: it does not fit
-            raise ValueMismatchError(f"expected {type_name(t)}, got {shown(value)}: {error}") from error
+            raise ValueMismatchError(f"expected {type_name(t)}, got {shown(value)}{because(error)}") from error
 
     return call

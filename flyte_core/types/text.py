@@ -188,7 +188,9 @@ def _json(text: str, t: Any) -> Any:
             return value
         if _is_json_structure(text):
             raise ValueMismatchError(f"expected {type_name(t)} as JSON, got {shown(text)}: {error}") from error
-        raise ValueMismatchError(f"{reason} (and it is no JSON: {error})") from error
+        # Of a decimal or UUID, which is its text, nobody meant JSON.
+        hint = f" (and it is no JSON: {error})" if is_structured(t) else ""
+        raise ValueMismatchError(f"{reason}{hint}") from error
     if isinstance(obj, (list, dict, str)) or t in (Any, object):
         return from_jsonable(obj, t)
     # 1.10 as a Decimal, 5 as a type of one's own: the text first, since a number of JSON may have lost digits

@@ -137,6 +137,38 @@ def test_what_goes_pickled_is_written_as_it_writes_itself(cli, frames):
     assert set(cli("run", frames, "pickled", "--json").json()["outputs"]["o0"]) == {"@pickle"}
 
 
+@pytest.mark.parametrize(
+    ("annotation", "value", "json"),
+    [
+        ("Decimal", "Decimal('1.50')", "1.50"),
+        ("Optional[UUID]", "UUID(int=7)", "00000000-0000-0000-0000-000000000007"),
+        ("time", "time(1, 2)", "01:02:00"),
+        ("list[Decimal]", "[Decimal('1.50')]", ["1.50"]),
+        ("dict[str, list[time]]", "{'a': [time(1)]}", {"a": ["01:00:00"]}),
+        ("set[int]", "{2, 1}", [1, 2]),
+    ],
+)
+def test_what_goes_pickled_and_has_a_text_is_that_text_in_json(cli, write, annotation, value, json):
+    file = write(
+        f"""
+        from datetime import time
+        from decimal import Decimal
+        from typing import Optional
+        from uuid import UUID
+
+        import flyte_core
+
+        env = flyte_core.TaskEnvironment("env", image="python:3.12-slim")
+
+
+        @env.task
+        def one() -> {annotation}:
+            return {value}
+        """
+    )
+    assert cli("run", file, "one", "--json").json()["outputs"] == {"o0": json}
+
+
 def test_a_frame_among_several_outputs_has_its_name(cli, frames):
     assert cli("run", frames, "several").out.startswith("o0: 1\no1:\na, b\n\nstored as plain: ")
 

@@ -6,6 +6,7 @@ import enum
 import inspect
 import json
 import math
+import uuid
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -297,3 +298,13 @@ def test_a_tuple_is_refused_before_the_run(t):
 def test_a_variable_without_an_annotation_is_said_to_have_none():
     with pytest.raises(TypeTransformerFailedError, match="where Any .it has no annotation. was expected"):
         codec_for(inspect.Parameter.empty).decode(WireLiteral(scalar=Scalar(binary=Binary(value=b"x"))))
+
+
+@pytest.mark.parametrize(("t", "name"), [(Decimal, "Decimal"), (uuid.UUID, "UUID")])
+def test_a_text_that_is_no_decimal_or_uuid_is_refused_without_what_their_libraries_say(t, name):
+    with pytest.raises(TypeTransformerFailedError) as error:
+        parse_text("abc", t)
+    assert str(error.value) == f"expected {name}, got 'abc'"
+    with pytest.raises(TypeTransformerFailedError) as error:
+        parse_text('["abc"]', list[t])
+    assert str(error.value) == f"[0]: expected {name}, got 'abc'"
