@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from flyte_core_sql import Connection, SQLTask
+from flyte_core_sql.drivers.turns import AT_MOST
 from flyte_core_sql.errors import (
     ConnectionConfigError,
     ConnectionFailedError,
@@ -201,6 +202,38 @@ def test_many_tasks_run_beside_each_other(connection: Connection) -> None:
         return await asyncio.gather(*(task(n=n) for n in range(40)))
 
     assert asyncio.run(main()) == list(range(1, 41))
+
+
+def test_more_tasks_than_a_server_has_places_for_wait_for_their_turn(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESTERS_PASSWORD", postgres.password)
+    connection = Connection(url=postgres.url, password=Secret(key="x", as_env_var="TESTERS_PASSWORD"))
+    task = query("SELECT :n + 1 AS n FROM pg_sleep(0.02)", int, inputs={"n": int}, connection=connection)
+
+    async def main() -> list[int]:
+        return await asyncio.gather(*(task(n=n) for n in range(150)))
+
+    assert asyncio.run(main()) == list(range(1, 151))
+
+
+def test_a_task_that_waits_for_its_turn_can_be_cancelled(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESTERS_PASSWORD", postgres.password)
+    connection = Connection(url=postgres.url, password=Secret(key="x", as_env_var="TESTERS_PASSWORD"))
+    task = query("SELECT 1 AS n FROM pg_sleep(60)", int, connection=connection)
+
+    async def main() -> None:
+        work = [asyncio.ensure_future(task()) for _ in range(AT_MOST + 5)]
+        await asyncio.sleep(1)
+        for one in work:
+            one.cancel()
+        await asyncio.wait(work, timeout=30)
+        assert all(one.cancelled() for one in work)
+
+    asyncio.run(main())
+    postgres.wait_for("state = 'active'", 0)
 
 
 def test_the_plan_is_shown_and_nothing_is_run(connection: Connection) -> None:

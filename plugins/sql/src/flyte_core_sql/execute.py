@@ -159,11 +159,15 @@ class _Work:
         """Open a session that ends with the stack, undoing what is not committed, and give it the tables."""
         from flyte_core_sql.connection import resolve_connection
         from flyte_core_sql.drivers import open_session
+        from flyte_core_sql.drivers.turns import turn
         from flyte_core_sql.tables import table_source
 
         task = self.task
+        connection = resolve_connection(task.connection)
+        stack.enter_context(turn(connection, self._go_on))
+        self._go_on()
         session = open_session(
-            resolve_connection(task.connection),
+            connection,
             read_only=task.read_only,
             timeout=task.statement_timeout,
             private=not self.query.reads_only,
