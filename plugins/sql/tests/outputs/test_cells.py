@@ -85,7 +85,7 @@ class Mixed(enum.Enum):
         (typing.Annotated[int, "of something"], 5, 5),
         (Any, {"a": None}, {"a": None}),
         (Any, pa.MonthDayNano([0, 1, 5000]), dt.timedelta(1, microseconds=5)),
-        (dict, {"a": [pa.MonthDayNano([0, 1, 0])]}, {"a": [dt.timedelta(1)]}),
+        (dict[str, Any], {"a": [pa.MonthDayNano([0, 1, 0])]}, {"a": [dt.timedelta(1)]}),
         (list[int], [1, Decimal(2)], [1, 2]),
         (list[int], (1, 2), [1, 2]),
         (list[str | None], ["a", None], ["a", None]),

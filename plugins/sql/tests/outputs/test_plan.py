@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import enum
+import re
 import timeit
 import uuid
 from decimal import Decimal
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 import pandas as pd
 import pyarrow as pa
@@ -17,6 +19,23 @@ from flyte_core_sql.outputs import check_outputs
 
 from flyte_core.errors import InvalidTypeError
 from flyte_core.io import DataFrame
+
+
+@dataclasses.dataclass
+class Loose:
+    a: int
+    b: Any
+
+
+@dataclasses.dataclass
+class Mapped:
+    a: int
+    b: dict[str, Any]
+
+
+class LooseKeys(TypedDict):
+    a: int
+    b: Any
 
 
 class Mood(enum.Enum):
@@ -120,6 +139,50 @@ def test_what_does_not_fit_is_told(duck, output, query, t, told):
 def test_an_interval_of_months_is_neither_a_duration_nor_an_array(made, output, t, told):
     with pytest.raises(ResultError, match=told):
         output(made(["n"], [(pa.MonthDayNano([1, 0, 0]),)]), t)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("DATE '2024-01-02'", "date"),
+        ("1.50::DECIMAL(5, 2)", "Decimal"),
+        ("uuid()", "UUID"),
+        ("TIME '10:00'", "time"),
+        ("TIMESTAMP '2024-01-02'", "datetime"),
+        ("INTERVAL 1 DAY", "timedelta"),
+    ],
+)
+def test_a_dict_of_what_no_json_has_is_refused_with_its_column(duck, output, written, name):
+    for t, row in ((dict, ""), (list[dict], "row 1: "), (dict | None, ""), (dict[Any, Any], "")):
+        with pytest.raises(ResultError) as error:
+            output(duck(f"SELECT 1 AS a, {written} AS b"), t)
+        told = str(error.value)
+        assert f": {row}column 'b': expected what JSON has, got " in told
+        assert f" of type {name}; declare a dataclass with a field of type {name}, or cast it to text in the" in told
+
+
+@pytest.mark.parametrize(
+    ("query", "t", "place"),
+    [
+        ("SELECT {'x': [DATE '2024-01-02']}  AS b", dict, "['x'][0]: "),
+        ("SELECT 1 AS a, {'x': [DATE '2024-01-02']} AS b", dict, "['x'][0]: "),
+        ("SELECT 1 AS a, {'x': DATE '2024-01-02'} AS b", Mapped, "['x']: "),
+        ("SELECT 1 AS a, DATE '2024-01-02' AS b", Loose, ""),
+        ("SELECT 1 AS a, DATE '2024-01-02' AS b", list[LooseKeys], ""),
+        ("SELECT 1 AS a, 170141183460469231731687303715884105727 AS b", dict, ""),
+    ],
+    ids=str,
+)
+def test_what_no_json_has_is_refused_wherever_it_would_be_in_a_struct(duck, output, query, t, place):
+    with pytest.raises(ResultError, match=f"column 'b': {re.escape(place)}expected what JSON has, got"):
+        output(duck(query), t)
+
+
+def test_a_dict_with_types_or_in_places_that_are_pickled_holds_anything(duck, output):
+    day = dt.date(2024, 1, 2)
+    assert output(duck("SELECT 1 AS a, DATE '2024-01-02' AS b"), dict[str, Any]) == {"a": 1, "b": day}
+    assert output(duck("SELECT DATE '2024-01-02' AS a, DATE '2024-01-02' AS b"), dict[str, dt.date])["a"] == day
+    assert output(duck("SELECT 'a'::BLOB AS a, 1.5::DOUBLE AS b, NULL AS c"), dict) == {"a": b"a", "b": 1.5, "c": None}
 
 
 def test_nothing_is_read_for_no_outputs(output):

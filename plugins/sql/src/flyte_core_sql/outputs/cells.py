@@ -11,19 +11,20 @@ import decimal
 import math
 import threading
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types.codec import type_key, type_name
 from flyte_core.types.lookup import underlying
-from flyte_core.types.mismatch import ValueMismatchError, shown
+from flyte_core.types.mismatch import ValueMismatchError, shown, under
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Convert = Callable[[Any], Any]
 
-__all__ = ["Cell", "bare", "cell_for", "is_array", "refused"]
+__all__ = ["Cell", "bare", "cell_for", "is_array", "on_wire", "refused"]
 
 
 class Cell:
@@ -65,9 +66,24 @@ class _Open(threading.local):
 
     def __init__(self) -> None:
         self.cells: dict[Any, Cell] = {}
+        self.in_struct = False
 
 
 _open = _Open()
+
+
+@contextmanager
+def on_wire(*, as_struct: bool) -> Iterator[None]:
+    """Compile types for a place inside of a struct, or for one outside of any.
+
+    What has no type is pickled by the wire outside of structs. In one it must be what MessagePack has, and the core
+    would refuse all else without knowing its column.
+    """
+    before, _open.in_struct = _open.in_struct, as_struct
+    try:
+        yield
+    finally:
+        _open.in_struct = before
 
 
 def cell_for(t: Any) -> Cell:
@@ -86,7 +102,7 @@ def cell_for(t: Any) -> Cell:
         >>> cell_for(int).convert(decimal.Decimal("12.00"))
         12
     """
-    key = type_key(t)
+    key = (type_key(t), _open.in_struct)
     if key in _open.cells:
         return _open.cells[key]
     cell = _open.cells[key] = Cell(_same)
@@ -126,7 +142,7 @@ def _compile(t: Any) -> Cell:
     except TypeError:  # it cannot be hashed
         scalar = None
     if scalar is not None:
-        return scalar
+        return _PLAIN if _open.in_struct and (t is Any or t is object) else scalar
     from flyte_core_sql.outputs.composed import composed_cell
 
     cell = composed_cell(t)
@@ -146,6 +162,30 @@ def _anything(value: Any) -> Any:
     if isinstance(value, list):
         return [_anything(item) for item in value]
     return _timedelta(value) if isinstance(value, tuple) and hasattr(value, "months") else value
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (str, float, bytes)):
+        return value
+    if isinstance(value, int):
+        if -(2**63) <= value < 2**64:
+            return value
+        raise refused("what JSON has", value, "it has more than 64 bits; cast it to text in the query")
+    if isinstance(value, dict):
+        return {_plain(key): _plain_item(item, f"[{key!r}]") for key, item in value.items()}
+    if is_array(value):
+        return [_plain_item(item, f"[{index}]") for index, item in enumerate(value)]
+    name = type(_anything(value)).__name__
+    raise refused(
+        "what JSON has", value, f"declare a dataclass with a field of type {name}, or cast it to text in the query"
+    )
+
+
+def _plain_item(value: Any, step: str) -> Any:
+    try:
+        return _plain(value)
+    except ValueMismatchError as error:
+        raise under(error, step) from error.__cause__
 
 
 def _int(value: Any) -> int:
@@ -271,6 +311,8 @@ def _uuid(value: Any) -> uuid.UUID:
         raise refused("UUID", value) from None
     raise refused("UUID", value)
 
+
+_PLAIN = Cell(_plain, nullable=True)
 
 _SCALARS: dict[Any, Cell] = {
     Any: Cell(_anything, nullable=True),

@@ -11,7 +11,7 @@ from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types.codec import type_name
 from flyte_core.types.lookup import is_union
 from flyte_core.types.mismatch import ValueMismatchError, shown, under
-from flyte_core_sql.outputs.cells import Cell, cell_for, is_array, refused
+from flyte_core_sql.outputs.cells import Cell, cell_for, is_array, on_wire, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +31,11 @@ def composed_cell(t: Any) -> Cell | None:
     if origin is tuple:
         return _tuple(t, arguments)
     if origin is dict:
-        return _dict(t, *(arguments or (str, Any)))
+        if arguments and arguments[0] is str:
+            return _dict(t, *arguments)
+        # Only a dict with texts as keys and a type for its values is a map of the wire, and no struct.
+        with on_wire(as_struct=True):
+            return _dict(t, *(arguments or (str, Any)))
     if isinstance(origin, type) and issubclass(origin, enum.Enum):
         return _enum(origin)
     from flyte_core_sql.outputs.records import record_of
@@ -101,7 +105,8 @@ def _literal(values: tuple[Any, ...]) -> Cell:
 
 def _enum(t: type[enum.Enum]) -> Cell:
     kinds = {type(member.value) for member in t}
-    cell = cell_for(kinds.pop()) if len(kinds) == 1 else cell_for(Any)
+    with on_wire(as_struct=False):  # the wire has the member
+        cell = cell_for(kinds.pop()) if len(kinds) == 1 else cell_for(Any)
 
     def convert(value: Any) -> Any:
         if value is None:

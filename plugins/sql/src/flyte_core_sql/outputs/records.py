@@ -13,7 +13,7 @@ from flyte_core.types.lookup import is_pydantic, is_record
 from flyte_core.types.mismatch import FieldsMismatchError, ValueMismatchError, fault_of, shown
 from flyte_core.types.plain_containers import hints_of, typed_keys
 from flyte_core.types.plain_records import record_fields
-from flyte_core_sql.outputs.cells import Cell, cell_for, refused
+from flyte_core_sql.outputs.cells import Cell, cell_for, on_wire, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -164,7 +164,13 @@ def record_of(t: Any) -> Record | None:
     if not isinstance(owner, type):
         return None
     if is_pydantic(owner):
-        return _pydantic(t)
+        with on_wire(as_struct=False):  # it writes its values itself
+            return _pydantic(t)
+    with on_wire(as_struct=True):
+        return _struct(t, owner)
+
+
+def _struct(t: Any, owner: Any) -> Record | None:
     if is_record(owner):
         return _record(t, owner)
     if issubclass(owner, dict) and hasattr(owner, "__required_keys__"):

@@ -11,7 +11,7 @@ from flyte_core.errors import TypeTransformerFailedError
 from flyte_core.types.codec import type_name
 from flyte_core.types.mismatch import ValueMismatchError
 from flyte_core_sql.errors import ResultError
-from flyte_core_sql.outputs.cells import Cell, bare, cell_for, is_array
+from flyte_core_sql.outputs.cells import Cell, bare, cell_for, is_array, on_wire
 from flyte_core_sql.outputs.composed import without_none
 from flyte_core_sql.outputs.records import Record, matched, record_of
 
@@ -163,7 +163,9 @@ def _reader(t: Any, is_optional: bool) -> Callable[[Rows, Sequence[str]], Callab
     if _is_dict(t):
         keys, values = typing.get_args(t) or (str, Any)
         if keys in (str, Any):
-            return lambda rows, columns: _dict_reader(rows, cell, cell_for(values), columns)
+            with on_wire(as_struct=keys is Any or not typing.get_args(t)):
+                item = cell_for(values)
+            return lambda rows, columns: _dict_reader(rows, cell, item, columns)
     return lambda rows, columns: _value_reader(rows, cell, columns)
 
 
