@@ -40,6 +40,12 @@ async def total(rows: int) -> int:
     return int((await make(rows))["number"].sum())
 """
 
+QUERIES = """
+from flyte_core_sql import SQLTask
+
+add = SQLTask("add", "SELECT :a + :b AS sum", {"a": int, "b": int}, int)
+"""
+
 #: What a plugin needs of its extras for these tasks.
 EXTRAS = {"flyte_core_dataframe": "[arrow,pandas]"}
 
@@ -57,12 +63,15 @@ def main(folder: Path) -> None:
 
     (folder / "hello.py").write_text(HELLO, encoding="utf-8")
     (folder / "frames.py").write_text(FRAMES, encoding="utf-8")
+    (folder / "queries.py").write_text(QUERIES, encoding="utf-8")
     command = str(installed / "bin" / "flyte-core")
     _run([command, "doctor"], folder)
     said = _run([command, "run", "hello.py", "greet", "--name", "you"], folder)
     assert "hello you" in said, said
     said = _run([command, "run", "frames.py", "total", "--rows", "5"], folder)
     assert "10" in said.split(), said
+    said = _run([command, "run", "queries.py", "add", "--a", "40", "--b", "2"], folder)
+    assert "42" in said.split(), said
     _run([command, "serialize", "hello.py", "--out", "specs", "--format", "json"], folder)
     packages = installed.glob("lib/*/site-packages/flyte_core*/py.typed")
     assert len(list(packages)) == len(PROJECTS), "a package is installed without py.typed"
