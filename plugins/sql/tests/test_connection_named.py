@@ -229,3 +229,13 @@ def test_an_unknown_name_is_told_with_those_that_there_are_and_how_to_configure_
 def test_without_any_connection_an_unknown_name_says_so(tmp_path):
     with pytest.raises(ConnectionConfigError, match=r"No connection is configured\. Set FLYTE_CORE_SQL_W "):
         resolve_connection("w", env={"FLYTE_CORE_SQL_W": ""}, cwd=tmp_path)
+
+
+def test_a_file_in_the_place_of_a_server_is_told_with_where_it_is_configured(tmp_path):
+    path = _table(tmp_path, 'url = "sqlite://shop.db"')
+    with pytest.raises(ConnectionConfigError) as error:
+        resolve_connection("w", env={}, cwd=tmp_path)
+    assert str(error.value).startswith(f"{path} [sql.connections.w]: ")
+    assert "sqlite:///shop.db" in str(error.value)
+    with pytest.raises(ConnectionConfigError, match=r"^environment FLYTE_CORE_SQL_A: .*duckdb:///shop\.db"):
+        resolve_connection("a", env={"FLYTE_CORE_SQL_A": "duckdb://shop.db"}, cwd=tmp_path)

@@ -3,10 +3,13 @@ from __future__ import annotations
 import pytest
 import sqlglot
 from flyte_core_sql import url as urls
+from flyte_core_sql.connection import Connection
 from flyte_core_sql.url import UrlParts, dialect_of, is_url, parse_url, split_secrets
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
+
+from flyte_core.errors import InvalidValueError
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,29 @@ def test_a_url_is_taken_apart_as_sqlalchemy_does():
 )  # fmt: skip
 def test_what_is_no_url_gives_nothing_and_no_error_that_repeats_it(url):
     assert parse_url(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "found", "meant"),
+    [
+        ("sqlite://shop.db", "sqlite://shop.db", "sqlite:///shop.db"),
+        ("duckdb://shop.db", "duckdb://shop.db", "duckdb:///shop.db"),
+        ("duckdb://data/shop.db?threads=2", "duckdb://data/shop.db", "duckdb:///data/shop.db"),
+        ("sqlite+pysqlite://:memory:", "sqlite+pysqlite://:memory:", "sqlite+pysqlite:///:memory:"),
+        ("sqlite://C:/shop.db", "sqlite://C:/shop.db", "sqlite:///C:/shop.db"),
+        ("sqlite://ann:S3cr3t", "sqlite://***", "sqlite:///shop.db"),
+        ("duckdb://password=S3cr3t", "duckdb://***", "duckdb:///shop.db"),
+    ],
+)
+def test_a_file_in_the_place_of_a_server_is_refused_with_the_slashes_that_it_needs(url, found, meant):
+    told = f"Connection: url = {found!r} is not allowed; expected a file behind three slashes: {meant}"
+    with pytest.raises(InvalidValueError) as error:
+        Connection(url=url)
+    assert str(error.value) == told
+
+
+def test_another_driver_may_have_a_server_where_these_have_a_file():
+    assert parse_url("sqlite+libsql://db.example").host == "db.example"
 
 
 @given(

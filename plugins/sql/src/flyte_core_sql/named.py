@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -16,9 +16,11 @@ from flyte_core_sql.url import backend_of, split_secrets, start_in
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["Configured", "check_name", "find_connection", "variable_of"]
+
+T = TypeVar("T")
 
 _PREFIX = "FLYTE_CORE_SQL_"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*\Z")
@@ -117,12 +119,20 @@ def _from_table(table: PluginTable, name: str, values: object) -> Configured:
     _refuse_unknown(where, values, _KEYS)
     if not isinstance(values.get("url"), str):
         raise ConnectionConfigError(f'{where}: expected url = "...", a text such as "postgresql://ann@host/database"')
-    fields: dict[str, Any] = {**values, "url": start_in(table.folder, values["url"])}
+    fields: dict[str, Any] = {**values, "url": _said(where, lambda: start_in(table.folder, values["url"]))}
     if "password" in values:
         fields["password"] = _secret(f"{where} password", values["password"])
     if "secret_options" in values:
         fields["secret_options"] = _secret_options(f"{where} secret_options", values["secret_options"])
     return Configured(fields=fields, source=where)
+
+
+def _said(where: str, read: Callable[[], T]) -> T:
+    """Say where a URL stands that cannot be read."""
+    try:
+        return read()
+    except InvalidValueError as error:
+        raise ConnectionConfigError(f"{where}: {error}") from error
 
 
 def _secret_options(where: str, values: object) -> dict[str, Secret]:
@@ -153,7 +163,7 @@ def _secret(where: str, value: object) -> Secret:
 
 def _from_variable(variable: str, url: str, in_file: Configured | None) -> Configured:
     source = f"environment {variable}"
-    split = split_secrets(url)
+    split = _said(source, lambda: split_secrets(url))
     if split is None:
         raise ConnectionConfigError(
             f"{source}: expected a URL such as postgresql://ann@host/database; in user and password / @ and : are "

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 import attrs
 
+from flyte_core.errors import InvalidValueError
 from flyte_core_sql.credentials import carries_credentials, is_credential
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ _SAME_NAME = frozenset(
 
 # DuckDB's URLs need no more of the grammar than this, and SQLAlchemy takes a tenth of a second to import.
 _DUCKDB = re.compile(r"duckdb://(?:/(?P<database>[^?\n]*))?(?:\?(?P<query>[^\n]*))?\Z")
+
+#: A file where the server of other databases stands; another driver's URLs may have a server.
+_FILE_AS_HOST = re.compile(
+    r"(?P<scheme>duckdb|sqlite(?:\+(?:pysqlite|aiosqlite|pysqlcipher))?)://(?P<file>[^/?@\n][^?@\n]*)(?:\?[^@]*)?\Z",
+    re.IGNORECASE,
+)
+
+_PLAIN_FILE = re.compile(r"(?::memory:|(?:[a-z]:[\\/])?[\w.~ /\\-]+)\Z", re.IGNORECASE)
 
 #: What is no relative file: a scheme of its own, memory, an absolute path.
 _NO_RELATIVE_FILE = re.compile(r"/|:memory:|[a-z0-9]{2,}:|[a-z]:[\\/]", re.IGNORECASE)
@@ -117,6 +126,9 @@ def parse_url(url: str) -> UrlParts | None:
     Returns:
         The parts; None when it is no URL. An error would repeat pieces of what may be a password.
 
+    Raises:
+        InvalidValueError: it has two slashes before a file, where a server would be.
+
     Example:
         >>> parse_url("duckdb:///sales.db").database
         'sales.db'
@@ -126,6 +138,13 @@ def parse_url(url: str) -> UrlParts | None:
         return UrlParts(
             scheme="duckdb", database=unquote(found["database"] or "") or None, query=_query(found["query"] or "")
         )
+    misplaced = _FILE_AS_HOST.match(url)
+    if misplaced is not None:
+        scheme, file = misplaced["scheme"], misplaced["file"]
+        # What is no plain name may hold a password anywhere.
+        is_shown = _PLAIN_FILE.match(file) and not carries_credentials(file)
+        allowed = f"a file behind three slashes: {scheme}:///{file if is_shown else 'shop.db'}"
+        raise InvalidValueError("Connection", "url", f"{scheme}://{file if is_shown else '***'}", allowed)
     parsed = _make_url(url)
     if parsed is None:
         return None
@@ -148,6 +167,9 @@ def split_secrets(url: str) -> tuple[str, UrlParts] | None:
 
     Returns:
         The URL as it was where it carries no secrets; None when it is no URL.
+
+    Raises:
+        InvalidValueError: as `parse_url`.
     """
     parts = parse_url(url)
     if parts is None or (parts.password is None and not parts.secret_query):
