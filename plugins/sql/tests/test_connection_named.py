@@ -231,6 +231,21 @@ def test_without_any_connection_an_unknown_name_says_so(tmp_path):
         resolve_connection("w", env={"FLYTE_CORE_SQL_W": ""}, cwd=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("shop.db", "'sqlite:///shop.db' or 'duckdb:///shop.db'"),
+        ("data.duckdb", "'duckdb:///data.duckdb'"),
+        ("x.sqlite", "'sqlite:///x.sqlite'"),
+        ("x.SQLITE3", "'sqlite:///x.SQLITE3'"),
+    ],
+)
+def test_an_unknown_name_that_is_a_files_is_told_with_the_files_url(tmp_path, name, meant):
+    with pytest.raises(ConnectionConfigError) as error:
+        resolve_connection(name, env={}, cwd=tmp_path)
+    assert f"is not configured. Did you mean {meant}? No connection" in str(error.value)
+
+
 def test_a_file_in_the_place_of_a_server_is_told_with_where_it_is_configured(tmp_path):
     path = _table(tmp_path, 'url = "sqlite://shop.db"')
     with pytest.raises(ConnectionConfigError) as error:

@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 _PREFIX = "FLYTE_CORE_SQL_"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*\Z")
+_FILE = re.compile(r"\.(?:(duckdb|ddb)|(?:db|sqlite3?|db3))\Z", re.IGNORECASE)
 _KEYS = ("url", "password", "options", "secret_options", "driver", "read_only")
 _SECRET_KEYS = {"secret": "key", "group": "group", "env": "as_env_var", "mount": "mount"}
 
@@ -210,6 +211,10 @@ def _names(table: PluginTable, tables: Mapping[str, Any], env: Mapping[str, str]
 
 def _unknown(name: str, variable: str, names: Mapping[str, str]) -> str:
     close: Iterable[str] = near_misses(name, names) or near_misses(name.lower(), names)
+    file = _FILE.search(name)
+    if file is not None and not close:
+        schemes = ["duckdb"] if file[1] else ["sqlite", "duckdb"] if name.lower().endswith(".db") else ["sqlite"]
+        close = [f"{scheme}:///{name}" for scheme in schemes]
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     listed = ", ".join(f"{known!r} ({source})" for known, source in names.items())
     return (
