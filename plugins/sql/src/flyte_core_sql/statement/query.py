@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Query", "check_query"]
 
+#: How other languages and drivers write a placeholder: those of f-strings, shells, and some databases.
+_OTHER_SIGNS = r"[$#]?\{{+\s*(?:\.?inputs\.)?{name}\s*\}}+|[@$]{name}\b"
+
 
 @frozen(kw_only=True)
 class Query:
@@ -145,7 +148,7 @@ def _read(declared: Declared, words: Sequence[Word]) -> Query:
         statements.append(_statement(declared, words, each, found))
     if not statements:
         raise PlaceholderError(declared.owner, "query", declared.text, "a SQL statement, and not comments alone")
-    _check_used(declared, named, lookalikes)
+    _check_used(declared, words, named, lookalikes)
     return Query(statements=tuple(statements), tables=declared.tables)
 
 
@@ -181,7 +184,7 @@ def _statement(declared: Declared, words: Sequence[Word], own: Sequence[Word], f
     )
 
 
-def _check_used(declared: Declared, named: set[str], lookalikes: Mapping[str, int]) -> None:
+def _check_used(declared: Declared, words: Sequence[Word], named: set[str], lookalikes: Mapping[str, int]) -> None:
     for name in declared.names:
         if name in named:
             continue
@@ -191,18 +194,26 @@ def _check_used(declared: Declared, named: set[str], lookalikes: Mapping[str, in
             allowed = f"each fragment to stand in the query, as {{{{ .inputs.{name} }}}}"
         else:
             allowed = f"each input to stand in the query, as :{name} or {{{{ .inputs.{name} }}}}"
-        raise PlaceholderError(declared.owner, "inputs", name, allowed + _why_unused(declared, name, lookalikes))
+        raise PlaceholderError(declared.owner, "inputs", name, allowed + _why_unused(declared, words, name, lookalikes))
 
 
-def _why_unused(declared: Declared, name: str, lookalikes: Mapping[str, int]) -> str:
+def _why_unused(declared: Declared, words: Sequence[Word], name: str, lookalikes: Mapping[str, int]) -> str:
     if name in lookalikes:
         line, column = place(declared.text, lookalikes[name])
         return (
             f"; what is on line {line}, column {column} means something else in this place; {{{{ .inputs.{name} }}}} "
             "is always a placeholder"
         )
+    for match in re.finditer(_OTHER_SIGNS.format(name=re.escape(name)), declared.text):
+        if not _is_in_comment(words, match.start()):
+            line, column = place(declared.text, match.start())
+            return f"; {match[0]} on line {line}, column {column} is no placeholder"
     if name in declared.tables:
         inside = re.search(rf"\bWITH\b.*\b{re.escape(name)}\b", declared.text, re.IGNORECASE | re.DOTALL)
         return "; a WITH of the same name would hide it" if inside else ""
     written = re.search(rf":{re.escape(name)}\b|\.inputs\.{re.escape(name)}\b", declared.text)
-    return "; it is only in a comment" if written else ""
+    return "; it is only in a comment" if written and _is_in_comment(words, written.start()) else ""
+
+
+def _is_in_comment(words: Sequence[Word], offset: int) -> bool:
+    return not any(word.start <= offset < word.end for word in words)

@@ -19,6 +19,9 @@ _COLON = re.compile(r"(?<!:):([^\W\d]\w*)")
 _INPUTS_TEMPLATE = re.compile(r"\{\{\s*[.$]?\s*inputs?\b", re.IGNORECASE)
 _WORD_TEMPLATE = re.compile(r"\{\{-?\s*[.$]?\s*([^\W\d]\w*)\s*-?\}\}")
 
+# What an f-string makes of a template. No struct begins with a dot.
+_HALVED_TEMPLATE = re.compile(r"(?<!\{)\{\s*\.inputs\.(\w+)\s*\}(?!\})")
+
 
 def check_text(owner: str, text: str) -> None:
     """Refuse a text that no database takes.
@@ -68,7 +71,7 @@ def _outside(written: str, word: Word) -> str:
 
 
 def check_templates(declared: Declared, words: Sequence[Word]) -> None:
-    """Refuse double braces that are no template, and look like one.
+    """Refuse braces that are no template, and look like one.
 
     Raises:
         PlaceholderError: there are some.
@@ -80,3 +83,10 @@ def check_templates(declared: Declared, words: Sequence[Word]) -> None:
         if found is not None:
             meant = found[1] if found.re is _WORD_TEMPLATE else "name"
             raise declared.refuse(word.start, f"{{{{ .inputs.{meant} }}}}, dot and braces as they are here")
+        halved = _HALVED_TEMPLATE.match(declared.text, word.start)
+        if halved is not None:
+            raise declared.refuse(
+                word.start,
+                f"two braces on each side. Single braces: was this an f-string? write {{{{ .inputs.{halved[1]} }}}} "
+                "in a plain text",
+            )
