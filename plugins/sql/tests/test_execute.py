@@ -246,6 +246,17 @@ def test_the_plan_is_shown_and_nothing_is_run(connection: Connection) -> None:
     assert "t" in asyncio.run(read.explain(a=1))
 
 
+def test_the_plans_of_a_script_are_those_that_there_are(connection: Connection) -> None:
+    call(query("CREATE TABLE t (a INTEGER)", connection=connection))
+    script = query("CREATE TABLE made (a INTEGER); SELECT a FROM made; SELECT a FROM t", int, connection=connection)
+    made, unknown, *known = asyncio.run(script.explain()).split("\n\n")
+    assert made == "no plan: CREATE TABLE made (a INTEGER)"
+    assert unknown.startswith("no plan without the statements before it: ")
+    assert "t" in known[-1]
+    with pytest.raises(QueryError):
+        call(query("SELECT a FROM made", int, connection=connection))
+
+
 def test_wrong_inputs_are_told_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     task = query("SELECT :n AS n", int, inputs={"n": int}, connection="nowhere", dialect="duckdb")
     with pytest.raises(InputError, match="n"):

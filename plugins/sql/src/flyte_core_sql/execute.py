@@ -16,8 +16,8 @@ from flyte_core.runtime.actions import time_limit
 from flyte_core.runtime.blocking import begun_in_thread
 from flyte_core.types.convert import interface_codec
 from flyte_core_sql.declaration import checked_query, output_plan
-from flyte_core_sql.errors import FragmentError
-from flyte_core_sql.explaining import explain_command
+from flyte_core_sql.errors import FragmentError, QueryError
+from flyte_core_sql.explaining import explain_command, no_plan
 
 if TYPE_CHECKING:
     from flyte_core_sql.drivers.session import Result, Session
@@ -147,13 +147,21 @@ class _Work:
     def plans(self) -> str:
         """Have the database explain each statement."""
         command = explain_command(self.task.dialect, self.task.name)
-        plans = []
         with self._named(), ExitStack() as stack:
             session = self._begin(stack, "rows")
-            for statement in self.query.statements:
-                rows = self._run(session, statement, command).rows()
-                plans.append("\n".join(str(row[-1]).rstrip() for row in rows))
+            plans = [no_plan(one) or self._plan(session, one, command) for one in self.query.statements]
         return "\n\n".join(plans)
+
+    def _plan(self, session: Session, statement: Statement, command: str) -> str:
+        try:
+            rows = self._run(session, statement, command).rows()
+        except QueryError as error:
+            if len(self.query.statements) == 1:
+                raise
+            # It may need what the others, which are not run, would have made.
+            session.rollback()
+            return f"no plan without the statements before it: {error}"
+        return "\n".join(str(row[-1]).rstrip() for row in rows)
 
     def _begin(self, stack: ExitStack, fetch: Literal["rows", "batches"]) -> Session:
         """Open a session that ends with the stack, undoing what is not committed, and give it the tables."""
