@@ -516,3 +516,19 @@ def test_a_forked_child_has_databases_of_its_own(open_: Opener, monkeypatch: pyt
     child = open_(private=False)
     assert child.execute("SELECT 1").rows() == parent.execute("SELECT 1").rows()
     assert duck_databases._registries[-1].shared is not None
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ([[Decimal("0.12345678901234567890"), Decimal("12345678901234567.5")], [None], []], "DECIMAL(37,20)[][]"),
+        ([[[Decimal("1E-30")]], None], "DECIMAL(30,30)[][][]"),
+        ([[2**70], [1, None]], "HUGEINT[][]"),
+        ([[1.5], None], "DOUBLE[][]"),
+    ],
+)
+def test_lists_of_lists_keep_every_digit(value: Any, kind: str) -> None:
+    session = open_duckdb(resolve_connection(None))
+    found = session.execute("SELECT $1 AS a, typeof($1) AS kind", [value]).rows()
+    session.close()
+    assert found == [(value, kind)]

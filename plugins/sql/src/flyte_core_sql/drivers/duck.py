@@ -19,7 +19,7 @@ from flyte_core_sql.errors import QueryError
 from flyte_core_sql.inputs import TableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from flyte_core_sql.connection import OpenConnection
     from flyte_core_sql.drivers.session import ParamStyle
@@ -250,16 +250,16 @@ class DuckSession:
         return value
 
     def _bindable_list(self, values: list[Any]) -> Any:
-        decimals = [value for value in values if isinstance(value, Decimal)]
-        if decimals and len(decimals) == sum(value is not None for value in values):
+        items = [item for item in _items(values) if item is not None]
+        decimals = [item for item in items if isinstance(item, Decimal)]
+        if decimals and len(decimals) == len(items):
             return self._bindable_decimals(values, decimals)
-        integers = [value for value in values if isinstance(value, int)]
-        wide = [value for value in integers if not -(2**63) <= value < 2**63]
-        if wide and len(integers) == sum(value is not None for value in values):
-            kinds = {str(self._wide_type(value)) for value in (min(integers), max(integers))}
+        integers = [item for item in items if isinstance(item, int)]
+        wide = [item for item in integers if not -(2**63) <= item < 2**63]
+        if wide and len(integers) == len(items):
+            kinds = {str(self._wide_type(item)) for item in (min(integers), max(integers))}
             kind = "UHUGEINT" if "UHUGEINT" in kinds else "HUGEINT"
-            texts = [None if value is None else str(int(value)) for value in values]
-            return duckdb.Value(texts, self._cursor.type(f"{kind}[]"))
+            return self._typed_list(values, lambda item: str(int(item)), kind)
         return [self._bindable(value) for value in values]
 
     def _wide_type(self, value: int) -> str:
@@ -272,14 +272,16 @@ class DuckSession:
     def _bindable_decimals(self, values: list[Any], decimals: list[Decimal]) -> duckdb.Value:
         """Give decimals with the digits that all of them need, of which DuckDB itself would cut some off."""
         if all(value.is_finite() for value in decimals):
-            texts = [None if value is None else f"{value:f}" for value in values]
-            return duckdb.Value(texts, self._cursor.type(f"{self._decimal_type(decimals)}[]"))
+            return self._typed_list(values, lambda item: f"{item:f}", self._decimal_type(decimals))
         # Beside NaN and infinity, which no DECIMAL is, they would be numbers of seven digits.
-        numbers = [None if value is None else float(value) for value in values]
-        for value, number in zip(values, numbers, strict=True):
-            if number is not None and value.is_finite() and Decimal(repr(number)) != value:
-                raise QueryError(f"{self._connection.label}: the parameter {value} is no DOUBLE, as NaN beside it is")
-        return duckdb.Value(numbers, self._cursor.type("DOUBLE[]"))
+        for item in decimals:
+            if item.is_finite() and Decimal(repr(float(item))) != item:
+                raise QueryError(f"{self._connection.label}: the parameter {item} is no DOUBLE, as NaN beside it is")
+        return self._typed_list(values, float, "DOUBLE")
+
+    def _typed_list(self, values: list[Any], write: Callable[[Any], Any], kind: str) -> duckdb.Value:
+        """Give a list, or a list of lists, whose items are written so and are of that type."""
+        return duckdb.Value(_written(values, write), self._cursor.type(kind + "[]" * _depth(values)))
 
     def _decimal_type(self, values: list[Decimal]) -> str:
         parts = [value.as_tuple() for value in values]
@@ -289,3 +291,23 @@ class DuckSession:
             told = values[0] if len(values) == 1 else f"with decimals such as {max(values, key=abs)}"
             raise QueryError(f"{self._connection.label}: the parameter {told} has more than 38 digits")
         return f"DECIMAL({max(whole + scale, scale, 1)}, {scale})"
+
+
+def _items(values: list[Any]) -> Iterator[Any]:
+    """Give what is in a list and in the lists inside of it."""
+    for value in values:
+        if isinstance(value, list):
+            yield from _items(value)
+        else:
+            yield value
+
+
+def _depth(values: list[Any]) -> int:
+    return 1 + max((_depth(value) for value in values if isinstance(value, list)), default=0)
+
+
+def _written(values: list[Any], write: Callable[[Any], Any]) -> list[Any]:
+    return [
+        _written(value, write) if isinstance(value, list) else None if value is None else write(value)
+        for value in values
+    ]
