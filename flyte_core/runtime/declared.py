@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flyte_core._logging import logger
 from flyte_core.errors import SerializationError
@@ -37,11 +38,11 @@ def place_of(task: TaskTemplate, root_dir: Path) -> tuple[str, str]:
         SerializationError: (a ValueError) when no module below ``root_dir``, and no installed one, has the task.
     """
     root = _real(os.fspath(root_dir))
-    func = getattr(task, "func", None)
-    code = getattr(inspect.unwrap(func), "__code__", None) if callable(func) else None
-    if func is None or code is None:
+    given = getattr(task, "func", None)
+    func: Any = inspect.unwrap(given) if callable(given) else None
+    code = getattr(func, "__code__", None)
+    if code is None:
         return _place_of_variable(task, root)
-    func = inspect.unwrap(func)
     module = sys.modules.get(func.__module__)
     file = getattr(module, "__file__", None) or code.co_filename
     if "<locals>" in func.__qualname__:
@@ -60,10 +61,32 @@ def _unambiguous(task: TaskTemplate, module: ModuleType | None, name: str) -> st
     """Give the function's name, unless by that name a container would find another task of the module."""
     if module is None:
         return name
-    found = find_in_module(module, name)
+    own = vars(module).get(name)
+    found = own if isinstance(own, TaskTemplate) else _named(module, name)
     if found is None or found is task or found.name == task.name:
         return name
     return next((own for own, value in list(vars(module).items()) if value is task), name)
+
+
+#: Of modules the variable of the first task that a name means there, beside the number of variables that were looked
+#: at: a module of thousands of tasks would be gone through for each of them.
+_names: WeakKeyDictionary[ModuleType, tuple[int, dict[str, str]]] = WeakKeyDictionary()
+
+
+def _named(module: ModuleType, name: str) -> TaskTemplate | None:
+    """Give what `find_in_module` does for a name that is no task's variable."""
+    variables = vars(module)
+    known = _names.get(module)
+    if known is None or known[0] != len(variables):
+        tasks = [(own, value) for own, value in list(variables.items()) if isinstance(value, TaskTemplate)]
+        found: dict[str, str] = {}
+        for own, value in tasks:
+            found.setdefault(getattr(getattr(value, "func", None), "__name__", None) or "", own)
+        for own, value in tasks:
+            found.setdefault(value.name, own)
+        known = _names[module] = (len(variables), found)
+    meant = variables.get(known[1].get(name, ""))
+    return meant if isinstance(meant, TaskTemplate) else None
 
 
 def find_in_module(module: ModuleType, name: str) -> TaskTemplate | None:
