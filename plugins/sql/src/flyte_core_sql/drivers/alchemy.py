@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
-from flyte_core.errors import InvalidTypeError
 from flyte_core_sql.drivers.alchemy_databases import adapted, begin, failure_of, interrupt_of
+from flyte_core_sql.drivers.common import refuse_table
 from flyte_core_sql.drivers.failures import raise_connect_failure, raise_failure
 from flyte_core_sql.drivers.guard import Guard
 from flyte_core_sql.drivers.rows import CHUNK, inferred, to_batch
@@ -148,8 +148,7 @@ class AlchemySession:
 
     def add_table(self, name: str, table: Any) -> None:
         """Refuse: nothing of this machine can be a table there."""
-        allowed = "parameters; an input can be a table on DuckDB only"
-        raise InvalidTypeError(self._opened.label, f"table {name}", type(table).__name__, allowed)
+        refuse_table(self._opened, name, table)
 
     def execute(self, text: str, parameters: Sequence[Any] | Mapping[str, Any] | None) -> Result:
         """Run one statement."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import duckdb
 
 from flyte_core.errors import InvalidTypeError
+from flyte_core_sql.drivers.common import quoted
 from flyte_core_sql.drivers.duck_databases import Lease, lease_file, lease_memory, lease_shared
 from flyte_core_sql.drivers.duck_guard import Guard
 from flyte_core_sql.drivers.duck_result import DuckResult, without_quoted
@@ -123,7 +124,7 @@ class DuckSession:
 
     def quote(self, name: str) -> str:
         """Write a name as an identifier."""
-        return '"' + name.replace('"', '""') + '"'
+        return quoted(name)
 
     def add_table(self, name: str, table: Any) -> None:
         """Make a table of an input: `flyte_core_sql.inputs.TableSource`, or a frame.

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from flyte_core_sql.drivers.common import quoted
+
 if TYPE_CHECKING:
     from flyte_core_sql.inputs import TableSource
 
@@ -19,7 +21,7 @@ def relation_of(cursor: duckdb.DuckDBPyConnection, source: TableSource) -> Any:
     """
     if source.files:
         relation = _files(cursor, source)
-        return relation if source.columns is None else relation.project(", ".join(map(_quoted, source.columns)))
+        return relation if source.columns is None else relation.project(", ".join(map(quoted, source.columns)))
     frame = source.frame
     if type(frame).__module__.partition(".")[0] == "pandas" and not _native_pandas(frame):
         import pyarrow as pa
@@ -53,7 +55,3 @@ def _native_pandas(frame: Any) -> bool:
     if int(duckdb.__version__.partition(".")[0]) >= 2:
         return True
     return not any(str(kind) in ("str", "string") for kind in frame.dtypes)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from flyte_core.errors import InvalidTypeError
+from flyte_core_sql.drivers.common import quoted, refuse_table
 from flyte_core_sql.drivers.failures import Failure, raise_connect_failure, raise_failure
 from flyte_core_sql.drivers.guard import Guard
 from flyte_core_sql.drivers.pool import idle_connections
@@ -176,12 +176,11 @@ class PostgresSession:
 
     def quote(self, name: str) -> str:
         """Quote an identifier."""
-        return '"' + name.replace('"', '""') + '"'
+        return quoted(name)
 
     def add_table(self, name: str, table: Any) -> None:
         """Refuse: nothing of this machine can be a table there."""
-        allowed = "parameters; an input can be a table on DuckDB only"
-        raise InvalidTypeError(self._opened.label, f"table {name}", type(table).__name__, allowed)
+        refuse_table(self._opened, name, table)
 
     def execute(self, text: str, parameters: Sequence[Any] | Mapping[str, Any] | None) -> Result:
         """Run one statement."""
