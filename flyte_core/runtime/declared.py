@@ -78,15 +78,22 @@ def _named(module: ModuleType, name: str) -> TaskTemplate | None:
     variables = vars(module)
     known = _names.get(module)
     if known is None or known[0] != len(variables):
-        tasks = [(own, value) for own, value in list(variables.items()) if isinstance(value, TaskTemplate)]
-        found: dict[str, str] = {}
-        for own, value in tasks:
-            found.setdefault(getattr(getattr(value, "func", None), "__name__", None) or "", own)
-        for own, value in tasks:
-            found.setdefault(value.name, own)
-        known = _names[module] = (len(variables), found)
+        known = _names[module] = (len(variables), _variables_by_name(module))
     meant = variables.get(known[1].get(name, ""))
     return meant if isinstance(meant, TaskTemplate) else None
+
+
+def _variables_by_name(module: ModuleType) -> dict[str, str]:
+    """Give the variable of the first task with a function of each name, and of the first task of each name besides."""
+    tasks = [(own, value) for own, value in list(vars(module).items()) if isinstance(value, TaskTemplate)]
+    found: dict[str, str] = {}
+    for own, value in tasks:
+        function = getattr(getattr(value, "func", None), "__name__", None)
+        if function is not None:
+            found.setdefault(function, own)
+    for own, value in tasks:
+        found.setdefault(value.name, own)
+    return found
 
 
 def find_in_module(module: ModuleType, name: str) -> TaskTemplate | None:
@@ -102,10 +109,8 @@ def find_in_module(module: ModuleType, name: str) -> TaskTemplate | None:
     found = getattr(module, name, None)
     if isinstance(found, TaskTemplate):
         return found
-    tasks = [value for value in vars(module).values() if isinstance(value, TaskTemplate)]
-    by_function = (task for task in tasks if getattr(getattr(task, "func", None), "__name__", None) == name)
-    by_name = (task for task in tasks if task.name == name)
-    return next(by_function, None) or next(by_name, None)
+    variable = _variables_by_name(module).get(name)
+    return None if variable is None else vars(module)[variable]
 
 
 # ---- templates without a function --------------------------------------------------------------------
