@@ -11,7 +11,6 @@ from flyte_core.context import use_task_context
 from flyte_core.errors import FlyteCoreError, RuntimeSystemError, RuntimeUserError, StorageError
 from flyte_core.runtime.actions import attempt
 from flyte_core.runtime.executor import RunHandle, RunOptions
-from flyte_core.runtime.failures import as_task_error
 from flyte_core.runtime.local import LocalAction, LocalController, current_action, home_loop, write_report
 from flyte_core.types.convert import interface_codec
 from flyte_core.types.variables import MISSING
@@ -83,10 +82,8 @@ class ContainerController(LocalController):
                 value = await attempt(task, hooks, dict(inputs))
                 self._root_outputs = value, await _encoded(task, value)
                 await write_report(action)
-        except Exception as e:
-            await write_report(action)
-            error = as_task_error(e, task.name)
-            self._tell("failed", action, seconds=time.monotonic() - started, error=error)
+        except Exception as e:  # whatever it is, the task has failed
+            error = await self._failed(action, started, e)
             if error is e:
                 raise
             raise error from error.__cause__

@@ -206,9 +206,7 @@ class LocalController:
                 value = codec.decode_outputs(outputs) if codec.is_sync else await codec.adecode_outputs(outputs)
                 await write_report(action)
         except Exception as e:  # whatever it is, the task has failed
-            await write_report(action)
-            error = as_task_error(e, task.name)
-            self._tell("failed", action, seconds=time.monotonic() - started, error=error)
+            error = await self._failed(action, started, e)
             if error is e:
                 raise
             raise error from error.__cause__
@@ -219,6 +217,13 @@ class LocalController:
             self._root_outputs = value, outputs
         self._tell("cached" if cached else "succeeded", action, seconds=time.monotonic() - started)
         return value
+
+    async def _failed(self, action: LocalAction, started: float, e: Exception) -> Exception:
+        """Write the report of an action that failed, tell of it, and give the error that is the task's."""
+        await write_report(action)
+        error = as_task_error(e, action.task.name)
+        self._tell("failed", action, seconds=time.monotonic() - started, error=error)
+        return error
 
     def _tell_outputs(self, value: Any) -> None:
         stored = self._root_outputs
