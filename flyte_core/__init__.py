@@ -27,6 +27,10 @@ if TYPE_CHECKING:
         HookCall,
         hookimpl,
     )
+    from flyte_core.images import (
+        build,
+        build_images,
+    )
     from flyte_core.models import (
         AMD_GPU,
         GPU,
@@ -94,6 +98,8 @@ __all__ = [
     "Trigger",
     "TriggerTime",
     "__version__",
+    "build",
+    "build_images",
     "ctx",
     "current_domain",
     "custom_context",
@@ -143,6 +149,7 @@ _HOME = {
     **dict.fromkeys(["Environment", "TaskEnvironment"], ".environment"),
     **dict.fromkeys(["ctx"], ".context"),
     **dict.fromkeys(["HookCall", "hookimpl"], ".hookspecs"),
+    **dict.fromkeys(["build", "build_images"], ".images"),
     **dict.fromkeys(["logger"], "._logging"),
     **dict.fromkeys(["__version__"], "._version"),
     **dict.fromkeys(

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
     from flyte_core.hookspecs import HookCall as HookCall
     from flyte_core.hookspecs import hookimpl as hookimpl
+    from flyte_core.images import ImageBuildEngine as ImageBuildEngine
+    from flyte_core.images import ImageBuilder as ImageBuilder
+    from flyte_core.images import ImageChecker as ImageChecker
     from flyte_core.models import PRIMARY_CONTAINER_DEFAULT_NAME as PRIMARY_CONTAINER_DEFAULT_NAME
+    from flyte_core.models import Architecture as Architecture
     from flyte_core.registry import TaskPluginRegistry as TaskPluginRegistry
     from flyte_core.runtime import DefaultTaskResolver as DefaultTaskResolver
     from flyte_core.runtime import is_initialized as is_initialized
@@ -23,9 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRIMARY_CONTAINER_DEFAULT_NAME",
+    "Architecture",
     "AsyncFunctionTaskTemplate",
     "DefaultTaskResolver",
     "HookCall",
+    "ImageBuildEngine",
+    "ImageBuilder",
+    "ImageChecker",
     "TaskPluginRegistry",
     "TaskTemplate",
     "get_proto_extended_resources",
@@ -40,8 +48,10 @@ _lazy, _ = lazy_names(
     __name__,
     {
         "PRIMARY_CONTAINER_DEFAULT_NAME": "flyte_core.models",
+        "Architecture": "flyte_core.models",
         "DefaultTaskResolver": "flyte_core.runtime.resolver",
         "HookCall": "flyte_core.hookspecs",
+        **dict.fromkeys(("ImageBuildEngine", "ImageBuilder", "ImageChecker"), "flyte_core.images"),
         "TaskPluginRegistry": "flyte_core.registry",
         "TaskTemplate": "flyte_core.template",
         "get_proto_extended_resources": "flyte_core.serialize",

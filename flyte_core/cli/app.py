@@ -23,6 +23,7 @@ __all__ = ["BUILT_IN", "App", "run_app"]
 BUILT_IN = {
     "run": ("flyte_core.cli.run", "Run a task of a file; its inputs are options."),
     "serialize": ("flyte_core.cli.serialize", "Write the tasks of a file as Flyte TaskSpecs."),
+    "build": ("flyte_core.cli.build", "Build the images of a file's environments, unless they exist."),
     "plugins": ("flyte_core.cli.plugins", "List and describe installed plugins, without importing them."),
     "doctor": ("flyte_core.cli.doctor", "Check the installation, settings, cache and plugins."),
 }

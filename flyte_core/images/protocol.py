@@ -13,7 +13,7 @@ from flyte_core.errors import ImageBuildError
 from flyte_core.images.settings import ImageSettings
 
 if TYPE_CHECKING:
-    from flyte_core.models import Architecture, Image
+    from flyte_core.models import Architecture, Image, Secret
 
 __all__ = ["BuildRequest", "ImageBuilder", "ImageChecker", "build_request", "building"]
 
@@ -47,7 +47,8 @@ class ImageBuilder(Protocol):
     """Builds images; entry points of the group ``flyte_core.image_builders`` name a class or factory of one.
 
     The class or factory is called without arguments. What a builder needs to know beside the image is in
-    `build_request`.
+    `build_request`. One that can tell an image's size also has ``async def image_size(self, uri: str) -> int | None``,
+    in bytes.
 
     Example:
         >>> class Recorder:
@@ -89,12 +90,14 @@ class BuildRequest:
 
     Args:
         push: whether the image goes to its registry; otherwise it stays with the engine that builds it.
+        registry_secret: what the registry lets in, where the image names it.
         settings: mirrors, indexes, wheels and the like.
         say: takes what the user is to read, such as a Dockerfile in a dry run; lines, without their last line break.
         progress: takes one line of the build's own output, as it comes.
     """
 
     push: bool = False
+    registry_secret: Secret | None = None
     settings: ImageSettings = field(factory=ImageSettings)
     say: Callable[[str], None] = _ignore
     progress: Callable[[str], None] = _ignore

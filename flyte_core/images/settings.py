@@ -8,12 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from attrs import field, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from flyte_core.config import plugin_table
 from flyte_core.errors import ConfigError, InvalidTypeError, InvalidValueError, near_misses, without_secrets
 
-__all__ = ["BUILDER_VARIABLE", "ImageSettings", "load_image_settings"]
+__all__ = ["BUILDER_VARIABLE", "ImageSettings", "image_settings", "load_image_settings", "use_images"]
 
 #: The environment variable that names the builder.
 BUILDER_VARIABLE = "FLYTE_CORE_IMAGE_BUILDER"
@@ -69,6 +69,8 @@ class ImageSettings:
         uv: the requirement by which uv is installed, or an image that has it as ``/uv``
             (``image:ghcr.io/astral-sh/uv:0.8``).
         registry_seconds: how long a registry may take to say whether an image exists.
+        refs: image URIs by the names that ``Image.from_ref_name`` takes; ``default`` is the image of environments that
+            name none.
 
     Raises:
         InvalidTypeError: a value is of another type.
@@ -89,6 +91,7 @@ class ImageSettings:
     apt_sources: str | None = field(default=None, validator=_text_field)
     uv: str = field(default="uv", validator=_text_field)
     registry_seconds: float = 30.0
+    refs: Mapping[str, str] = field(factory=dict, converter=_read_only, validator=_mapping_field)
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.offline, bool):
@@ -136,3 +139,35 @@ def load_image_settings(
     except (InvalidTypeError, InvalidValueError) as error:
         shown = f"{error.field} = {error.value!r}"
         raise ConfigError(f"{table.source}: {shown} is not allowed; expected {error.allowed}") from error
+
+
+@frozen(kw_only=True)
+class _Given:
+    builder: str | None = None
+    refs: Mapping[str, str] = field(factory=dict)
+
+
+_given = _Given()
+
+
+def use_images(builder: str | None = None, refs: Mapping[str, str] | None = None) -> None:
+    """Set a builder and images by name for this process; `flyte_core.init(image_builder=..., images=...)` does it.
+
+    Args:
+        builder: the builder's name; None leaves the choice to the environment and the file.
+        refs: image URIs by name, besides those of the file and before them.
+    """
+    global _given
+    _given = _Given(builder=builder, refs=dict(refs or {}))
+
+
+def image_settings() -> ImageSettings:
+    """Give the settings that hold for this process: what `use_images` was told, then the environment and the file.
+
+    Raises:
+        ConfigError: the file cannot be read, or has an unknown key or a value that is not allowed.
+    """
+    settings = load_image_settings()
+    if _given.builder is None and not _given.refs:
+        return settings
+    return evolve(settings, builder=_given.builder or settings.builder, refs={**settings.refs, **_given.refs})

@@ -196,6 +196,7 @@ def init(
         load_plugin_type_transformers=load_plugin_type_transformers,
     )
     _use_storage(storage)
+    _use_images(config)
     _configure_logging(log_level, log_format)
     _keep(config)
 
@@ -206,6 +207,15 @@ def _use_storage(config: Storage | None) -> None:
         from flyte_core.storage.config import use_storage
 
         use_storage(config)
+
+
+def _use_images(config: InitConfig) -> None:
+    # As with storage: "local" leaves the choice of the builder to the settings.
+    builder = config.image_builder if config.image_builder != "local" else None
+    if builder or config.images or "flyte_core.images.settings" in sys.modules:
+        from flyte_core.images.settings import use_images
+
+        use_images(builder, config.images)
 
 
 def _configure_logging(log_level: int | None, log_format: LogFormat | None) -> None:

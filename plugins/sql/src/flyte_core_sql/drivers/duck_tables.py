@@ -38,11 +38,12 @@ def _files(cursor: duckdb.DuckDBPyConnection, source: TableSource) -> duckdb.Duc
     options: dict[str, Any] = {"union_by_name": several, "hive_partitioning": source.hive}
     if source.compression:
         options["compression"] = source.compression
-    if source.format == "csv":
-        return cursor.read_csv(paths, **options)  # type: ignore[arg-type] # takes lists since 1.1
+    # Both take lists since 1.1, and say so in their types since 2.0.1.
+    reader: Any = cursor.read_csv if source.format == "csv" else cursor.read_json
     if source.format == "ndjson":
         options["format"] = "newline_delimited"
-    return cursor.read_json(paths, **options)  # type: ignore[arg-type] # takes lists since 1.1
+    relation: duckdb.DuckDBPyRelation = reader(paths, **options)
+    return relation
 
 
 def _literal(path: str) -> str:
