@@ -31,6 +31,7 @@ class InFlight(Generic[R]):
         ...     inflight, done = InFlight(), []
         ...     async def work():
         ...         done.append(1)
+        ...         await asyncio.sleep(0)
         ...         return len(done)
         ...     return await asyncio.gather(inflight.once("a", work), inflight.once("a", work))
         >>> asyncio.run(main())
