@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import typing
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,6 +54,13 @@ class Codec:
     def __init__(self, python_type: Any, literal_type: LiteralType) -> None:
         self.python_type = python_type
         self.literal_type = literal_type
+
+    @cached_property
+    def is_pickled(self) -> bool:
+        """Whether values are pickled, or have parts that are; asked of every variable of every task."""
+        from flyte_core.types.pickle_notes import goes_pickled
+
+        return goes_pickled(self.literal_type)
 
     def put(self, value: Any, literal: Literal) -> None:
         """Write a value into an empty literal, in place; three times as fast as building nested messages."""

@@ -46,7 +46,7 @@ class Variable:
         self.name, self.kind, self.python_type = name, kind, python_type
         where = f"task {task_name!r}, {kind} {name!r}" if task_name else f"{kind} {name!r}"
         self.codec = _codec_of(where, python_type)
-        if pickle_notes.goes_pickled(self.codec.literal_type):
+        if self.codec.is_pickled:
             pickle_notes.say_pickled(where, python_type)
         self.default = default
         self.remote = (interface._remote_defaults or {}).get(name) if default is interface.has_default else None
