@@ -14,7 +14,7 @@ import pyperf
 
 __all__ = ["Case", "Runs"]
 
-_MANY = ["--processes=2", "--warmups=1", "--values=3"]
+_MANY = ["--processes=1", "--warmups=1", "--values=3"]
 _FEW = ["--processes=1", "--warmups=0", "--values=2"]
 _CASES = Path(__file__).resolve().parent / "cases"
 
