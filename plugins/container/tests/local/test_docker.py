@@ -29,7 +29,7 @@ import flyte_core
 from flyte_core.errors import ImagePullBackOffError, TaskTimeoutError
 from flyte_core.io import Dir, File
 from flyte_core.runtime.actions import TIME_IS_UP
-from tests.support.engines import containers_of
+from tests.support.engines import containers_of, log_of
 
 
 def shell(image: str, script: str, **given: Any) -> ContainerTask:
@@ -56,9 +56,10 @@ async def begun(api: Any, name: str, work: asyncio.Future[Any]) -> str:
     """Wait until the container of a task that is at work has printed ``begun``; give its id."""
     while True:
         for found in containers_of(api, name):
-            if b"begun" in api.logs(found["Id"]):
+            if b"begun" in log_of(api, found["Id"]):
                 return str(found["Id"])
-        assert not work.done(), "it has ended before it began"
+        if work.done():
+            raise AssertionError("it has ended before it began") from work.exception()
         await asyncio.sleep(0.05)
 
 

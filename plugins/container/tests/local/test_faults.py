@@ -31,7 +31,7 @@ from flyte_core_container.local import Engine, container, owner, use_engine
 from flyte_core_container.local.files import staging_root
 
 from flyte_core.errors import FlyteCoreError
-from tests.support.engines import IMAGE, containers_of, daemon, skip_or_fail
+from tests.support.engines import IMAGE, containers_of, daemon, log_of, skip_or_fail
 
 # The package docker leaves sockets that it could not connect to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -67,7 +67,7 @@ def test_a_container_that_outlives_its_engine_gives_its_outputs_and_all_of_its_l
     with daemon(live_restore=True) as (engine, api):
 
         def lines() -> int:
-            return sum(api.logs(found["Id"]).count(b"\n") for found in containers_of(api, "boxed"))
+            return sum(log_of(api, found["Id"]).count(b"\n") for found in containers_of(api, "boxed"))
 
         async def main() -> Any:
             work = asyncio.ensure_future(shell(count, outputs={"x": int}).execute())
@@ -195,7 +195,7 @@ def runner(name: str, host: str, tmp_path: Path) -> Iterator[subprocess.Popen[by
 
 
 def begun(api: Any, name: str, owner: int) -> Callable[[], bool]:
-    return lambda: any(b"begun" in api.logs(found["Id"]) for found in containers_of(api, name, owner=owner))
+    return lambda: any(b"begun" in log_of(api, found["Id"]) for found in containers_of(api, name, owner=owner))
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next(
