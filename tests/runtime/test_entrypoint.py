@@ -198,7 +198,7 @@ class Container:
 
     def run(self, words: list[str], **environ: str) -> subprocess.CompletedProcess[str]:
         with self.popen(words, **environ) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=120)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def value(self) -> int | str:
@@ -320,7 +320,7 @@ def test_an_object_store_gives_the_inputs_and_takes_the_outcome(container, s3_se
     url = f"{s3_server.prefix}/{key}"
     words = [*container.words(task, out=f"{url}/out"), "--inputs", f"{url}/in"]
     with container.popen(words, **s3_server.environment) as process:
-        err = stop(process) if task == "waits" else process.communicate(timeout=60)[1]
+        err = stop(process) if task == "waits" else process.communicate(timeout=120)[1]
     assert process.returncode == 0, err
     found = client.list_objects_v2(Bucket=s3_server.bucket, Prefix=f"{key}/out")["Contents"]
     name = "outputs.pb" if task == "double" else "error.pb"
@@ -528,7 +528,7 @@ def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    return process.communicate(timeout=30)[1]
+    return process.communicate(timeout=120)[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
