@@ -10,13 +10,13 @@ from attrs import frozen
 
 from flyte_core._logging import logger
 from flyte_core.errors import RegistryAnswerError, RegistryAuthError
-from flyte_core.images.oci.answers import Answer
 from flyte_core.images.oci.challenges import Challenge, parse_challenges
 from flyte_core.images.oci.credentials import Credential, CredentialsError, config_files, find_credential
 from flyte_core.images.oci.places import Place, is_loopback
 from flyte_core.images.oci.transport import Request, Transport
 
 if TYPE_CHECKING:
+    from flyte_core.images.oci.answers import Answer
     from flyte_core.images.oci.lookups import Lookup
 
 __all__ = ["Authentication"]

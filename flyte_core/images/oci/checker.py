@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flyte_core._logging import logger
 from flyte_core.images.oci.client import find_manifest
 from flyte_core.images.oci.settings import RegistrySettings
-from flyte_core.models import Architecture
+
+if TYPE_CHECKING:
+    from flyte_core.models import Architecture
 
 __all__ = ["RegistryChecker"]
 

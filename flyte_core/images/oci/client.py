@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from flyte_core.errors import RegistryAnswerError, RegistryAuthError
-from flyte_core.images.oci.answers import Answer
 from flyte_core.images.oci.authentication import Authentication
 from flyte_core.images.oci.lookups import Clock, Lookup, Sleep
 from flyte_core.images.oci.manifests import (
@@ -34,6 +33,8 @@ from flyte_core.images.references import ImageReference
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from flyte_core.images.oci.answers import Answer
 
 __all__ = ["RegistryClient", "find_manifest"]
 
@@ -161,13 +162,13 @@ class RegistryClient:
         if manifest is None:
             return None
         found = FoundManifest(digest=manifest.digest, media_type=manifest.media_type, size=manifest.size)
-        if manifest.is_index or with_platforms:
-            # Those of an index are in it, unless it does not say all.
-            listed, unsaid = manifest.entries() if manifest.is_index else ((), ("",))
-            if with_platforms or not unsaid:
-                platforms = await self._platforms(lookup, place, manifest) if unsaid else listed
-                found = evolve(found, platforms=platforms)
-        return found
+        if manifest.is_index:
+            listed, unsaid = manifest.entries()
+            if not unsaid:
+                return evolve(found, platforms=listed)
+        if not with_platforms:
+            return found
+        return evolve(found, platforms=await self._platforms(lookup, place, manifest))
 
     async def _manifest(self, lookup: Lookup, place: Place, wanted: str, digest: str | None) -> Manifest | None:
         answer = await self._get(lookup, place, "manifests", wanted)

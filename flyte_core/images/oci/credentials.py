@@ -64,7 +64,12 @@ def docker_folder(env: Mapping[str, str]) -> Path:
     Args:
         env: the environment.
     """
-    return Path(env.get("DOCKER_CONFIG") or Path(os.path.expanduser("~")) / ".docker")
+    if env.get("DOCKER_CONFIG"):
+        return Path(env["DOCKER_CONFIG"])
+    try:
+        return Path("~/.docker").expanduser()
+    except RuntimeError:  # a container's user without a home
+        return Path("/.docker")
 
 
 def config_files(env: Mapping[str, str]) -> list[Path]:

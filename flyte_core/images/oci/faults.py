@@ -57,7 +57,9 @@ def failed_try(error: Exception, host: str, seconds: float, certs: str) -> Faile
     import aiohttp
 
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return FailedTryError(RegistryUnavailableError, f"the proxy answered {error.status}", passes=error.status >= 500)
+        return FailedTryError(
+            RegistryUnavailableError, f"the proxy answered {error.status}", passes=error.status >= 500
+        )
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return FailedTryError(RegistryUnavailableError, f"there is no connection to the proxy: {_told(error)}")
     if (tls := _tls_error(error)) is not None:
@@ -75,7 +77,9 @@ def failed_try(error: Exception, host: str, seconds: float, certs: str) -> Faile
     if isinstance(error, OSError):
         return FailedTryError(RegistryUnavailableError, f"the connection broke: {_told(error)}", is_tls=True)
     if isinstance(error, ValueError):
-        return FailedTryError(RegistryAnswerError, "it cannot be asked at this URL, or by way of this proxy", passes=False)
+        return FailedTryError(
+            RegistryAnswerError, "it cannot be asked at this URL, or by way of this proxy", passes=False
+        )
     return FailedTryError(RegistryUnavailableError, f"the connection failed: {type(error).__name__}")
 
 

@@ -1,16 +1,18 @@
-"""One look-up of an image: until when it may take, and the errors that it ends with, without anything secret in them."""
+"""One look-up of an image: until when it may take, and the errors that it ends with, with nothing secret in them."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import define, field
 
 from flyte_core.errors import RegistryError, RegistryTimeoutError
-from flyte_core.images.oci.settings import RegistrySettings
+
+if TYPE_CHECKING:
+    from flyte_core.images.oci.settings import RegistrySettings
 
 __all__ = ["Clock", "Lookup", "Sleep"]
 

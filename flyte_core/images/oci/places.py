@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import urllib.parse
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from flyte_core.images.oci.settings import RegistrySettings
 from flyte_core.images.references import DOCKER_HUB, ImageReference
+
+if TYPE_CHECKING:
+    from flyte_core.images.oci.settings import RegistrySettings
 
 __all__ = ["Place", "is_loopback", "place_of"]
 

@@ -60,11 +60,11 @@ class RememberedPlatforms:
     def _write(self, text: str) -> None:
         descriptor, temporary = tempfile.mkstemp(prefix=f"{self._file.name}.", dir=self._folder)
         try:
-            with open(descriptor, "w", encoding="utf-8") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
-            os.replace(temporary, self._file)
+            Path(temporary).replace(self._file)
         except BaseException:
-            os.unlink(temporary)
+            Path(temporary).unlink(missing_ok=True)
             raise
 
     def _load(self) -> dict[str, list[str]]:

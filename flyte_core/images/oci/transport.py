@@ -33,7 +33,11 @@ _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PASSING = (408, 429, 500, 502, 503, 504)
 #: What Go's, nginx' and Apache's servers answer to plain HTTP where they speak TLS.
-_WANTS_TLS = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS", b"plain HTTP to an SSL-enabled")
+_WANTS_TLS = (
+    b"HTTP request to an HTTPS server",
+    b"plain HTTP request was sent to HTTPS",
+    b"plain HTTP to an SSL-enabled",
+)
 
 
 @frozen(kw_only=True)

@@ -58,26 +58,31 @@ class Trust:
         return self._contexts[host]
 
     def _files(self, host: str) -> list[Path]:
-        found: list[Path] = []
-        for folder in self._folders:
-            try:
-                found.extend(sorted(path for path in (folder / host).iterdir() if path.suffix in (".crt", ".cert")))
-            except OSError:
-                continue
-        return found
+        return [path for folder in self._folders for path in _listed(folder / host)]
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix in (".crt", ".cert"))
+    except OSError:
+        return []
 
 
 def _context(files: list[Path]) -> ssl.SSLContext:
     context = ssl.create_default_context()
     for path in files:
-        try:
-            if path.suffix == ".crt":
-                context.load_verify_locations(path)
-            else:
-                # Not a key with a passphrase, which OpenSSL would ask for on the terminal.
-                context.load_cert_chain(path, path.with_suffix(".key"), password="")
-        except (OSError, ValueError) as error:
-            needs = f", with its key in {path.with_suffix('.key').name}" if path.suffix == ".cert" else ""
-            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
-            raise CertificatesError(f"{path} cannot be used as a certificate in PEM{needs}: {reason}") from error
+        _load(context, path)
     return context
+
+
+def _load(context: ssl.SSLContext, path: Path) -> None:
+    try:
+        if path.suffix == ".crt":
+            context.load_verify_locations(path)
+        else:
+            # Not a key with a passphrase, which OpenSSL would ask for on the terminal.
+            context.load_cert_chain(path, path.with_suffix(".key"), password="")
+    except (OSError, ValueError) as error:
+        needs = f", with its key in {path.with_suffix('.key').name}" if path.suffix == ".cert" else ""
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+        raise CertificatesError(f"{path} cannot be used as a certificate in PEM{needs}: {reason}") from error
