@@ -120,7 +120,7 @@ def manifest_of(platform: str = "linux/amd64", *, media_type: str = OCI_MANIFEST
         "config": {"Labels": {"note": note}},
         "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
     }
-    config.update(zip(("os", "architecture", "variant"), platform.split("/") if platform else ()))
+    config.update(zip(("os", "architecture", "variant"), platform.split("/") if platform else (), strict=False))
     is_oci = media_type == OCI_MANIFEST
     blobs = {_digest(content): content for content in (json.dumps(config).encode(), packed)}
     kinds = (
@@ -129,7 +129,7 @@ def manifest_of(platform: str = "linux/amd64", *, media_type: str = OCI_MANIFEST
     )
     entries = [
         {"mediaType": kind, "digest": digest, "size": len(content)}
-        for kind, (digest, content) in zip(kinds, blobs.items())
+        for kind, (digest, content) in zip(kinds, blobs.items(), strict=True)
     ]
     document = {"schemaVersion": 2, "mediaType": media_type, "config": entries[0], "layers": entries[1:]}
     return Pushed(body=json.dumps(document).encode(), media_type=media_type, blobs=blobs)
@@ -151,7 +151,7 @@ def index_of(members: Mapping[str, Pushed], *, media_type: str = OCI_INDEX, atte
             "size": len(member.body),
         }
         if not platform.startswith("?"):
-            entry["platform"] = dict(zip(("os", "architecture", "variant"), platform.split("/")))
+            entry["platform"] = dict(zip(("os", "architecture", "variant"), platform.split("/"), strict=False))
         entries.append(entry)
     if attested:
         first = next(iter(members.values()))
@@ -448,9 +448,7 @@ class ScriptedServer:
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign] # clients break off; that is the test
         self.scheme = "http" if tls is None else "https"
         if tls is not None:
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.port: int = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from flyte_core._logging import logger
 from flyte_core.errors import RegistryAnswerError, RegistryAuthError
@@ -31,10 +31,12 @@ _LONGEST_TOKEN = 2**16
 
 @frozen(kw_only=True)
 class _Kept:
-    """A value of ``Authorization``, and until when it is of use."""
+    """A value of ``Authorization``, until when it is of use, and what is to be known about where it comes from."""
 
-    value: str
+    value: str = field(repr=False)
     until: float
+    source: str = ""
+    problem: str = ""
 
 
 class Authentication:
@@ -48,20 +50,21 @@ class Authentication:
     def __init__(self, transport: Transport, env: Mapping[str, str] = os.environ) -> None:
         self._transport = transport
         self._env = env
-        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._kept: dict[tuple[str, str, str], _Kept] = {}
 
-    def header(self, lookup: Lookup, place: Place, origin: str) -> str:
+    def header(self, lookup: Lookup, place: Place, scheme: str) -> str:
         """Give the header that served before; empty where there is none.
 
         Args:
             lookup: what it is for.
             place: the repository.
-            origin: scheme, host and port of the registry.
+            scheme: how it is spoken to: what was given for TLS is not sent without it.
         """
-        kept = self._kept.get((origin, place.repository))
+        kept = self._kept.get((scheme, place.address, place.repository))
         if kept is None or kept.until <= lookup.clock():
             return ""
         lookup.hide(*kept.value.split(" ", 1)[1:])
+        lookup.source, lookup.problem = kept.source, kept.problem
         return kept.value
 
     async def answer(self, lookup: Lookup, place: Place, refusal: Answer) -> str:
@@ -79,7 +82,8 @@ class Authentication:
             RegistryAuthError: there is nothing to answer with, or the token server refuses.
             RegistryAnswerError: what is asked for cannot be understood.
         """
-        self._kept.pop((refusal.origin, place.repository), None)
+        key = (refusal.origin.partition(":")[0], place.address, place.repository)
+        self._kept.pop(key, None)
         challenges = {one.scheme: one for one in reversed(parse_challenges(refusal.challenges))}
         bearer, basic = challenges.get("bearer"), challenges.get("basic")
         if bearer is None and basic is None:
@@ -97,7 +101,7 @@ class Authentication:
             raise lookup.error(RegistryAuthError, f"it wants a name and password; {self._advice(lookup, place)}")
         else:
             kept = _Kept(value=credential.basic, until=float("inf"))
-        self._kept[refusal.origin, place.repository] = kept
+        self._kept[key] = evolve(kept, source=lookup.source, problem=lookup.problem)
         return kept.value
 
     def refused(self, lookup: Lookup, place: Place, answer: Answer) -> Exception:
@@ -114,11 +118,15 @@ class Authentication:
     def _advice(self, lookup: Lookup, place: Place) -> str:
         if lookup.problem:
             return f"credentials were not read: {lookup.problem}"
+        if lookup.source:
+            return f"those are the rights of the credentials in {lookup.source}; docker login {place.host} renews them"
         files = " and ".join(str(path) for path in config_files(self._env))
         return f"docker login {place.host} leaves credentials where they are looked for: {files}"
 
     async def _credential(self, lookup: Lookup, place: Place) -> Credential | None:
-        seconds = min(_HELPER_SECONDS, lookup.left())
+        # Half of it, so that an answer without credentials is possible afterwards.
+        seconds = min(_HELPER_SECONDS, lookup.left() / 2)
+        lookup.source = lookup.problem = ""
         try:
             found = await find_credential(place.host, place.repository, seconds, self._env)
         except CredentialsError as error:
@@ -128,6 +136,7 @@ class Authentication:
             return None
         if found is not None:
             lookup.hide(*found.secrets)
+            lookup.source = found.source
         return found
 
     async def _token(
@@ -144,12 +153,12 @@ class Authentication:
         fields = {"scope": challenge.parameters.get("scope") or f"repository:{place.repository}:pull"}
         if challenge.parameters.get("service"):
             fields["service"] = challenge.parameters["service"]
-        is_safe = realm.scheme == "https" or is_loopback(realm.authority) or str(realm.origin()) == origin
+        is_safe = realm.scheme == "https" or is_loopback(realm.raw_authority) or str(realm.origin()) == origin
         if credential is not None and not is_safe:
-            reason = f"its token server {realm.authority} is spoken to in plain HTTP, where no credentials are sent"
+            reason = f"its token server {realm.raw_authority} is spoken to in plain HTTP, where no credentials are sent"
             raise lookup.error(RegistryAuthError, reason)
         answer = await self._transport.send(lookup, _token_request(realm, fields, credential))
-        return self._read_token(lookup, place, realm.authority, answer)
+        return self._read_token(lookup, place, realm.raw_authority, answer)
 
     def _read_token(self, lookup: Lookup, place: Place, host: str, answer: Answer) -> _Kept:
         if answer.status in (400, 401, 403):

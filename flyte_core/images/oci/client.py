@@ -216,7 +216,7 @@ class RegistryClient:
         url = place.url(scheme, kind, name)
         otherwise = place.url(other, kind, name) if other else None
         headers = {"Accept": ACCEPT} if kind == "manifests" else {}
-        if used := self._authentication.header(lookup, place, f"{scheme}://{place.address}"):
+        if used := self._authentication.header(lookup, place, scheme):
             headers["Authorization"] = used
         answer = await self._transport.send(lookup, Request(url=url, headers=headers, otherwise=otherwise))
         if answer.status == 401:

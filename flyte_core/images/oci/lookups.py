@@ -34,7 +34,8 @@ class Lookup:
         clock: gives the time in seconds.
         sleep: waits for some seconds.
         last: why the last try failed.
-        problem: why credentials could not be read, where nobody has been refused for want of them yet.
+        source: where the credentials are from that were used.
+        problem: why credentials could not be read.
     """
 
     image: str
@@ -44,6 +45,7 @@ class Lookup:
     clock: Clock = time.monotonic
     sleep: Sleep = asyncio.sleep
     last: str = ""
+    source: str = ""
     problem: str = ""
     _secrets: set[str] = field(factory=set, repr=False, init=False)
     _end: float = field(init=False)
@@ -88,7 +90,8 @@ class Lookup:
     def late(self, *, host: str = "", attempts: int = 1) -> RegistryError:
         """Make the error that the deadline has passed, with why the last try failed."""
         before = f"; the last try failed: {self.last}" if self.last else ""
-        reason = f"there was no answer within {self.settings.deadline.total_seconds():g} s{before}"
+        problem = f"; credentials were not read: {self.problem}" if self.problem else ""
+        reason = f"there was no answer within {self.settings.deadline.total_seconds():g} s{before}{problem}"
         return self.error(RegistryTimeoutError, reason, host=host, attempts=attempts)
 
     async def within(self, work: Awaitable[T], *, host: str = "") -> T:

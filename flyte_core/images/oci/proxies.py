@@ -24,7 +24,7 @@ def proxy_options(url: URL) -> dict[str, Any]:
 
     host = url.host or ""
     # As Docker does: a proxy could not reach this machine by that name.
-    proxy = None if is_loopback(url.authority) or proxy_bypass(host) else getproxies().get(url.scheme)
+    proxy = None if is_loopback(url.raw_authority) or proxy_bypass(host) else getproxies().get(url.scheme)
     if not proxy:
         return {}
     import aiohttp

@@ -159,7 +159,7 @@ class Transport:
     async def _exchange(
         self, url: URL, headers: Mapping[str, str], form: Mapping[str, str] | None, *, was_redirected: bool
     ) -> Answer:
-        host = url.authority
+        host = url.raw_authority
         try:
             options: dict[str, Any] = {"ssl": self._trust.context(host), **proxy_options(url)}
             async with self._open().request(
@@ -237,13 +237,13 @@ def _target(url: URL, location: str) -> URL:
     if not location or not host or target.scheme not in ("http", "https"):
         raise FailedTryError(RegistryAnswerError, "it redirects to what is no URL", passes=False)
     if url.scheme == "https" and target.scheme == "http":
-        raise FailedTryError(RegistryAnswerError, f"it redirects to plain HTTP at {target.authority}", passes=False)
+        raise FailedTryError(RegistryAnswerError, f"it redirects to plain HTTP at {target.raw_authority}", passes=False)
     return target
 
 
 def _place(url: URL, lookup: Lookup) -> str:
     """Name who is asked: the registry by its own name, another server by its address."""
-    return "" if url.authority == lookup.address else url.authority
+    return "" if url.raw_authority == lookup.address else url.raw_authority
 
 
 def _after(text: str) -> float | None:
