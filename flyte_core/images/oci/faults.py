@@ -76,7 +76,7 @@ def failed_try(error: Exception, host: str, seconds: float, certs: str) -> Faile
         return FailedTryError(RegistryUnavailableError, f"there is no connection: {_told(error)}")
     if isinstance(error, OSError):
         return FailedTryError(RegistryUnavailableError, f"the connection broke: {_told(error)}", is_tls=True)
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError):  # of aiohttp, for URLs that it refuses
         return FailedTryError(
             RegistryAnswerError, "it cannot be asked at this URL, or by way of this proxy", passes=False
         )

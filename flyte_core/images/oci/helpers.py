@@ -89,6 +89,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _answer(program: str, status: int, output: bytes) -> tuple[str, str] | None:
+    if len(output) > _MOST:
+        raise HelperError(f"{program} answered more than a credential")
     text = output.decode("utf-8", "replace").strip()
     if status != 0:
         if text == _NOTHING:
@@ -96,7 +98,7 @@ def _answer(program: str, status: int, output: bytes) -> tuple[str, str] | None:
         # What it says is not repeated: it may be anything.
         raise HelperError(f"{program} failed with exit status {status}")
     try:
-        document = json.loads(text) if len(output) <= _MOST else None
+        document = json.loads(text)
     except ValueError:
         document = None
     if not isinstance(document, dict):
