@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+from typing import Any
 
 __all__ = ["HelperError", "ask_helper"]
 
@@ -16,6 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 #: What a helper says that has nothing for a host; the protocol knows no other sign.
 _NOTHING = "credentials not found in native keychain"
 _MOST = 2**16
+_LAST_SECONDS = 1.0
 
 
 class HelperError(Exception):
@@ -81,11 +83,21 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 process.kill()
             else:
                 os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-    # What the helper has started may outlive it and hold the pipe open, which asyncio then leaves to the garbage.
-    transport = getattr(process, "_transport", None)
-    if transport is not None:
+    # wait() waits for the end of the pipe as well (python/cpython#119710), which asyncio does not see behind what
+    # nobody reads; and what has left the helper's session may hold it open.
+    transport: Any = getattr(process, "_transport", None)
+    try:
+        await asyncio.wait_for(_drain(process), _LAST_SECONDS)
+    except asyncio.TimeoutError:
         transport.close()
+    await process.wait()
+    transport.close()
+
+
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    assert process.stdout is not None
+    while await process.stdout.read(_MOST):
+        pass
 
 
 def _answer(program: str, status: int, output: bytes) -> tuple[str, str] | None:

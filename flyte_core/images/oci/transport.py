@@ -184,7 +184,8 @@ class Transport:
         except (CertificatesError, ProxyError) as error:
             raise FailedTryError(RegistryUnavailableError, str(error), passes=False) from error
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
-            raise failed_try(error, host, self._connect_timeout, str(self._trust.folder)) from error
+            shows = url.scheme == "http" or self._trust.shows(host)
+            raise failed_try(error, host, self._connect_timeout, str(self._trust.folder), shows) from error
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

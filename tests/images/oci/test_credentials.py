@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,17 @@ def test_what_a_helper_started_ends_with_it(helper, tmp_path: Path) -> None:
     while _is_running(child):
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_a_helper_is_not_waited_for_by_way_of_what_has_left_it(helper, tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    helper(f"setsid sh -c 'echo $$ > {child}; exec sleep 1000' &\nsleep 1000")
+    try:
+        with pytest.raises(HelperError, match=r"did not answer within 0.5 s"):
+            asyncio.run(ask_helper("test", "ghcr.io", 0.5))
+    finally:
+        if child.exists():
+            os.kill(int(child.read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("name", ["none", "../evil", "/bin/sh", ""])

@@ -130,7 +130,9 @@ def test_a_certificate_of_the_clients_is_shown_to_who_wants_it(scripted, find, a
     server = scripted(_server(authority.certificate, authority.key, authority.ca))
     server.on("/v2/a/manifests/1", Reply.manifest(IMAGE))
     folder = _certs(docker, server.address, authority.ca)
-    with pytest.raises(RegistryUnavailableError, match="wants a certificate of yours: put it into .*client.cert"):
+    with pytest.raises(
+        RegistryUnavailableError, match="if it wants a certificate of yours, put that into .*client.cert"
+    ):
         find(f"{server.address}/a:1")
     shutil.copy(authority.client_certificate, folder)
     shutil.copy(authority.client_key, folder)
