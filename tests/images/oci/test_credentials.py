@@ -85,6 +85,17 @@ def test_the_home_folder_has_dockers_file_where_nothing_else_is_said(monkeypatch
     assert _found("ghcr.io", env={}).username == "home"
 
 
+def test_what_is_given_counts_before_the_files(docker: Path) -> None:
+    _write(docker / "config.json", auths={"ghcr.io": _auth("file", "x"), "quay.io": _auth("file", "x")})
+    given = {"ghcr.io": _auth("given", "y")}
+
+    async def name_for(host: str) -> str | None:
+        found = await find_credential(host, "ann/app", 60, auths=given)
+        return found and found.username
+
+    assert [asyncio.run(name_for(host)) for host in ("ghcr.io", "quay.io", "localhost:5000")] == ["given", "file", None]
+
+
 def test_tokens_are_found_too(docker: Path) -> None:
     auths = {
         "a.io": {"identitytoken": "idt"},
