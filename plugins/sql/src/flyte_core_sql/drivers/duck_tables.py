@@ -9,6 +9,8 @@ import duckdb
 from flyte_core_sql.drivers.common import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flyte_core_sql.inputs import TableSource
 
 __all__ = ["relation_of"]
@@ -35,14 +37,15 @@ def _files(cursor: duckdb.DuckDBPyConnection, source: TableSource) -> duckdb.Duc
     several = len(paths) > 1
     if source.format == "parquet":
         return cursor.read_parquet(paths, hive_partitioning=source.hive, union_by_name=several)
+    # Both take lists since 1.1, and say so in their types since 2.0.
+    reader: Any = cursor
     options: dict[str, Any] = {"union_by_name": several, "hive_partitioning": source.hive}
     if source.compression:
         options["compression"] = source.compression
-    if source.format == "csv":
-        return cursor.read_csv(paths, **options)  # type: ignore[arg-type] # takes lists since 1.1
+    read: Callable[..., duckdb.DuckDBPyRelation] = reader.read_csv if source.format == "csv" else reader.read_json
     if source.format == "ndjson":
         options["format"] = "newline_delimited"
-    return cursor.read_json(paths, **options)  # type: ignore[arg-type] # takes lists since 1.1
+    return read(paths, **options)
 
 
 def _literal(path: str) -> str:
