@@ -39,6 +39,8 @@ def free_port() -> int:
 
 def _first_of_the_system() -> int:
     try:
-        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     except OSError:
-        return 32_768
+        first = 32_768
+    # Where it gives out nearly all, there is nothing below to choose from.
+    return max(first, 20_000)

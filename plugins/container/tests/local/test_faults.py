@@ -179,7 +179,7 @@ def own_host(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @contextlib.contextmanager
-def runner(name: str, host: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def runner(api: Any, name: str, host: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-c", RUNNER, name, IMAGE, host],
         env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -192,6 +192,9 @@ def runner(name: str, host: str, tmp_path: Path) -> Iterator[subprocess.Popen[by
     finally:
         process.kill()
         process.communicate()
+        # After a failure: nobody else removes what has that host.
+        for found in containers_of(api, name, owner=process.pid):
+            api.remove_container(found["Id"], force=True)
 
 
 def begun(api: Any, name: str, owner: int) -> Callable[[], bool]:
@@ -201,7 +204,7 @@ def begun(api: Any, name: str, owner: int) -> Callable[[], bool]:
 def test_what_a_killed_process_left_is_removed_by_the_next(
     docker_api: Any, image: str, own_host: str, tmp_path: Path
 ) -> None:
-    with runner("orphan", own_host, tmp_path) as process:
+    with runner(docker_api, "orphan", own_host, tmp_path) as process:
         until_now(begun(docker_api, "orphan", process.pid))
         asyncio.run(shell("true", name="beside").execute())
         with use_engine(Engine(docker_api)):
@@ -218,7 +221,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(
 
 
 def test_ctrl_c_stops_and_removes_the_container(docker_api: Any, image: str, own_host: str, tmp_path: Path) -> None:
-    with runner("interrupted", own_host, tmp_path) as process:
+    with runner(docker_api, "interrupted", own_host, tmp_path) as process:
         until_now(begun(docker_api, "interrupted", process.pid))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=120)
