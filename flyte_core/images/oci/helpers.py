@@ -43,11 +43,8 @@ async def ask_helper(name: str, server: str, seconds: float) -> tuple[str, str] 
     path = shutil.which(program) if _NAME.fullmatch(name) else None
     if path is None:
         raise HelperError(f"there is no program {program} in PATH")
-    pipe = asyncio.subprocess.PIPE
     try:
-        process = await asyncio.create_subprocess_exec(
-            path, "get", stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, start_new_session=True
-        )
+        process = await _start(path)
     except OSError as error:
         raise HelperError(f"{program} cannot be started: {error.strerror}") from error
     try:
@@ -57,6 +54,19 @@ async def ask_helper(name: str, server: str, seconds: float) -> tuple[str, str] 
     finally:
         await _end(process)
     return _answer(program, process.returncode or 0, output)
+
+
+async def _start(path: str) -> asyncio.subprocess.Process:
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(path, "get", stdin=pipe, stdout=pipe, stderr=nothing, start_new_session=True)
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # It may run already, and asyncio would end it without what it has started.
+        await _end(await starting)
+        raise
 
 
 async def _exchange(process: asyncio.subprocess.Process, server: str) -> bytes:
