@@ -12,9 +12,7 @@ import re
 from pathspec.pattern import RegexPattern
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-__all__ = ["DockerIgnorePattern", "GitIgnorePattern"]
-
-_SPECIAL = frozenset(".+()|{}$^&~#-")
+__all__ = ["DockerIgnorePattern", "GitIgnorePattern", "cleaned_pattern"]
 
 
 class DockerIgnorePattern(RegexPattern):
@@ -35,15 +33,24 @@ class DockerIgnorePattern(RegexPattern):
             return None, None
         body = line.strip()
         ignores = not body.startswith("!")
-        body = (body if ignores else body[1:]).strip()
-        if not body:
+        cleaned = cleaned_pattern(body)
+        if not cleaned:
             return None, None
-        cleaned = posixpath.normpath(body).lstrip("/")
         return _docker_regex(cleaned), ignores
 
 
+def cleaned_pattern(text: str) -> str:
+    """Give a pattern of Docker's dialect without its ``!``, with one spelling of its path; empty for none."""
+    body = text.strip().removeprefix("!").strip()
+    return posixpath.normpath(body).lstrip("/").strip() if body else ""
+
+
 def _docker_regex(pattern: str) -> str:
-    """As Docker's own translation, which takes ``**`` for any number of folders wherever it stands."""
+    """As Docker's own translation, which takes ``**`` for any number of folders wherever it stands.
+
+    Docker's hands some signs to its regular expressions as they are (``+``, ``^``, ``(``, ``|``, a letter behind a
+    backslash). They are plain signs here, as its documentation has them.
+    """
     parts: list[str] = []
     at = 0
     while at < len(pattern):
@@ -66,7 +73,7 @@ def _docker_regex(pattern: str) -> str:
             at += 1
         else:
             parts.append(re.escape(sign))
-    return f"(?s:{''.join(parts)})\\Z"
+    return f"\\A(?s:{''.join(parts)})\\Z"
 
 
 def _character_class(pattern: str, at: int) -> tuple[str, int]:

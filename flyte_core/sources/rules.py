@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from attrs import field, frozen
 
 from flyte_core.errors import MissingSourceError, SourceError
-from flyte_core.sources.patterns import DockerIgnorePattern, GitIgnorePattern
+from flyte_core.sources.patterns import DockerIgnorePattern, GitIgnorePattern, cleaned_pattern
 
 __all__ = ["STANDARD_IGNORED", "IgnoreRules", "Rule", "read_dockerignore", "read_gitignore", "standard_rules"]
 
@@ -78,7 +78,7 @@ class Rule:
             # Nothing is kept in an ignored folder.
             return False
         seen = f"{self.above}/{folder}" if self.above else folder
-        parts = self.text.strip().removeprefix("!").strip().strip("/").split("/")
+        parts = cleaned_pattern(self.text).split("/")
         for part, name in zip(parts, seen.split("/"), strict=False):
             if "**" in part or (_GLOB.search(part) and DockerIgnorePattern(part).match_file(name)):
                 return "**" in part or len(parts) > 1
@@ -193,7 +193,7 @@ def _name_only(rule: Rule) -> str | None:
     """Give the expression for names, of a rule that means a name anywhere."""
     if isinstance(rule.pattern, GitIgnorePattern):
         return None
-    body = rule.text.strip().removeprefix("!").strip()
+    body = cleaned_pattern(rule.text)
     name = body.removeprefix("**/")
     if name == body or "/" in name or "**" in name or rule.above:
         return None
