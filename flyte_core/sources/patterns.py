@@ -110,17 +110,19 @@ class GitIgnorePattern(GitIgnoreSpecPattern):
 
     def __init__(self, pattern: str) -> None:
         super().__init__(pattern)
-        self._body = pattern.rstrip().removeprefix("!")
+        self._body = re.sub(r"^/?(?:\*\*/)+", "**/", pattern.rstrip().removeprefix("!"))
 
     def matches(self, path: str, is_folder: bool) -> bool:
         """Whether the pattern means this path itself, and not only a folder above it."""
         if self.regex is None:
             return False
-        if self._body in ("*", "**"):
+        # These the library shortens, so that what it finds says nothing of where.
+        if self._body in ("*", "**", "/**", "**/*", "**/**"):
             return True
-        if self._body in ("*/", "**/"):
+        if self._body in ("*/", "**/", "**/*/"):
             return is_folder
-        # "folder/**" means what is inside.
-        inside = self._body.endswith("/**")
-        found = self.regex.match(path if inside or not is_folder else f"{path}/")
-        return found is not None and (inside or found.end() >= len(path))
+        # "folder/**" means what is inside, "folder/**/" the folders that are.
+        if self._body.endswith(("/**", "/**/")):
+            return (is_folder or self._body.endswith("*")) and self.regex.search(path) is not None
+        found = self.regex.search(f"{path}/" if is_folder else path)
+        return found is not None and found.end() >= len(path)
