@@ -12,7 +12,7 @@ import re
 from pathspec.pattern import RegexPattern
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-__all__ = ["DockerIgnorePattern", "GitIgnorePattern", "cleaned_pattern"]
+__all__ = ["DockerIgnorePattern", "GitIgnorePattern", "cleaned_pattern", "part_matches"]
 
 
 class DockerIgnorePattern(RegexPattern):
@@ -43,6 +43,11 @@ def cleaned_pattern(text: str) -> str:
     """Give a pattern of Docker's dialect without its ``!``, with one spelling of its path; empty for none."""
     body = text.strip().removeprefix("!").strip()
     return posixpath.normpath(body).lstrip("/").strip() if body else ""
+
+
+def part_matches(part: str, name: str) -> bool:
+    """Whether one part of a path's pattern, without ``**``, matches one name."""
+    return re.match(_docker_regex(part), name) is not None
 
 
 def _docker_regex(pattern: str) -> str:

@@ -82,7 +82,7 @@ class _Walk:
         self._open: list[tuple[str, str, int]] = []
 
     def run(self) -> None:
-        self._open.append((self.root, "", -1))
+        self._open.append((self.root, "", self.rules.start))
         while self._open:
             folder, path, decided = self._open.pop()
             try:
