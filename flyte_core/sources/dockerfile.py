@@ -94,7 +94,8 @@ def _flags(rest: str) -> tuple[list[tuple[str, str]], str]:
 
 
 def _mount_reads(value: str) -> bool:
-    fields = dict(part.partition("=")[::2] for part in value.strip("\"'").lower().split(","))
+    pairs = (part.partition("=") for part in value.strip("\"'").lower().split(","))
+    fields = {name: given for name, _, given in pairs}
     kind = fields.get("type", "bind")
     return (kind == "bind" or "$" in kind) and "from" not in fields
 
