@@ -68,6 +68,7 @@ from flyte_core.errors.runtime import (
     TaskTimeoutError,
     UnionRpcError,
 )
+from flyte_core.errors.sources import MissingSourceError, SourceError
 from flyte_core.errors.storage import (
     CacheError,
     SourceNotFoundError,
@@ -118,6 +119,7 @@ __all__ = [
     "InvalidTypeError",
     "InvalidValueError",
     "LogsNotYetAvailableError",
+    "MissingSourceError",
     "ModuleLoadError",
     "NotInTaskContextError",
     "OOMError",
@@ -144,6 +146,7 @@ __all__ = [
     "RuntimeUserError",
     "SerializationError",
     "SlowDownError",
+    "SourceError",
     "SourceNotFoundError",
     "StorageError",
     "StorageIntegrityError",
