@@ -1,0 +1,137 @@
+"""From an image to a Dockerfile and what lies beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from flyte_core.errors import ImageBuildError, MissingSourceError
+from flyte_core.images.dockerfile.draft import Draft, joined
+from flyte_core.images.dockerfile.layers import PYTHON_KINDS, layer_title, render_layer
+from flyte_core.images.dockerfile.plan import ContextFile, Plan, Step
+from flyte_core.images.dockerfile.python import environment_steps, uv_image, uv_stage
+from flyte_core.images.dockerfile.quoting import NEWLINE, env_value
+from flyte_core.images.references import DOCKER_HUB, ImageReference
+from flyte_core.images.settings import ImageSettings
+from flyte_core.models import Image
+
+__all__ = ["mirrored", "render"]
+
+#: The kinds that only root can do.
+_AS_ROOT = PYTHON_KINDS | {"apt", "commands"}
+
+
+def render(image: Image, settings: ImageSettings, *, qualified: bool = False) -> Plan:
+    """Write the Dockerfile of an image, and say which files and secrets it needs.
+
+    Packages go into a virtual environment, ``/opt/venv``, which has the image's Python version; it stands in ``PATH``
+    and is used also where the base image has an environment of its own. uv comes from a stage of its own and is not
+    in the image. An image with packages or commands runs as root, whatever its base says.
+
+    Args:
+        image: the image.
+        settings: mirrors, indexes, wheels and the like.
+        qualified: whether names of images have their registry, for a builder that does not know Docker's own.
+
+    Returns:
+        The plan. Of the same image, settings and files it is the same in every process.
+
+    Raises:
+        ImageBuildError: there is nothing to build, or a layer is of a kind that has no instructions.
+        InvalidValueError: a text cannot stand in a Dockerfile.
+        SourceError: a file cannot be read; `MissingSourceError` when it is not there.
+
+    Example:
+        >>> image = Image.from_base("debian:12").clone(name="tool").with_commands(["make install"])
+        >>> print(render(image, ImageSettings()).text)
+        FROM debian:12
+        USER root
+        <BLANKLINE>
+        # Layer 1: commands
+        RUN make install
+        <BLANKLINE>
+        LABEL org.opencontainers.image.title="tool" \
+            org.opencontainers.image.base.name="docker.io/library/debian:12"
+        <BLANKLINE>
+    """
+    if image.dockerfile is not None:
+        return _own_dockerfile(image, image.dockerfile)
+    if image.base_image is None:
+        raise ImageBuildError(f"{image.name or 'the image'} has no base image, so there is nothing to build from")
+    draft = Draft(image, settings)
+    base = mirrored(image.base_image, settings, qualified=qualified)
+    kinds = {layer.kind for layer in image.layers}
+    draft.has_uv = bool(kinds & PYTHON_KINDS)
+    if draft.has_uv:
+        uv = uv_image(settings)
+        draft.block("uv, which installs packages and is not in the image", uv_stage(draft, base, mirrored(uv, settings, qualified=qualified) if uv else ""))
+    draft.block("The image", [f"FROM {base}", *(["USER root"] if kinds & _AS_ROOT else [])], remark=draft.has_uv)
+    if draft.has_uv:
+        draft.block("The environment that packages go into", environment_steps(draft))
+    if any("\n" in value for layer in image.layers for _, value in getattr(layer, "env_vars", ())):
+        draft.block("line break, which no instruction can hold", [f"ARG {NEWLINE}"])
+    for number, layer in enumerate(image.layers, 1):
+        draft.block(layer_title(number, layer), render_layer(draft, number, layer))
+    draft.block("labels", [_labels(image)], remark=False)
+    return draft.plan()
+
+
+def _labels(image: Image) -> str:
+    labels = {"title": image.name, "base.name": str(ImageReference.parse(image.base_image or ""))}
+    return "LABEL " + joined(f"org.opencontainers.image.{key}={env_value(text)}" for key, text in labels.items() if text)
+
+
+def mirrored(name: str, settings: ImageSettings, *, qualified: bool = False) -> str:
+    """Give where an image is pulled from, which is a mirror where the settings name one for its registry.
+
+    Args:
+        name: the image's name.
+        settings: the settings.
+        qualified: whether it has its registry also where that is Docker's own.
+
+    Raises:
+        InvalidValueError: it is no name of an image.
+
+    Example:
+        >>> mirrored("python:3.12", ImageSettings(mirrors={"docker.io": "mirror.example.com/hub"}))
+        'mirror.example.com/hub/library/python:3.12'
+    """
+    found = ImageReference.parse(name)
+    places = {DOCKER_HUB if host == "index.docker.io" else host: place for host, place in settings.mirrors.items()}
+    place = places.get(found.registry)
+    if place is None:
+        return str(found) if qualified else name
+    return str(found).replace(found.registry, place.rstrip("/"), 1)
+
+
+def _own_dockerfile(image: Image, dockerfile: Path) -> Plan:
+    try:
+        text = dockerfile.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise MissingSourceError("Image", dockerfile, "there is no such Dockerfile") from error
+    steps = tuple(Step(text=one, origin=f"{dockerfile.name}") for one in _instructions(text))
+    return Plan(text=text, files=tuple(_beside(image, dockerfile)), steps=steps)
+
+
+def _instructions(text: str) -> list[str]:
+    found: list[str] = []
+    continued = False
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if continued:
+            found[-1] += f"\n{line}"
+        else:
+            found.append(line)
+        continued = line.rstrip().endswith("\\")
+    return found
+
+
+def _beside(image: Image, dockerfile: Path) -> Any:
+    folder = dockerfile.absolute().parent
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(where, name)
+            yield ContextFile(path=os.path.relpath(path, folder).replace(os.sep, "/"), source=path)
