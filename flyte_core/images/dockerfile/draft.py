@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from attrs import evolve
+
+from flyte_core.errors import SourceError
 from flyte_core.images.dockerfile.plan import BuildSecret, ContextFile, Plan, Step
 from flyte_core.images.dockerfile.quoting import NEWLINE, mount_value
 from flyte_core.images.settings import ImageSettings
@@ -92,28 +97,38 @@ class Draft:
             self._secrets.setdefault(secret_id(secret), BuildSecret(id=secret_id(secret), secret=secret))
         return Mounted(found)
 
-    def add_file(self, path: str, source: str | bytes) -> str:
-        """Put one file into the context, once; its path there."""
-        if all(one.path != path for one in self._files):
-            self._files.append(ContextFile(path=path, source=source))
-        return path
-
-    def add_layer_files(self, layer: Layer, folder: str) -> list[str]:
-        """Put the files of a layer into a folder of the context; their paths in it."""
+    def add_layer_files(self, layer: Layer, folder: str) -> tuple[ContextFile, ...]:
+        """Put the files of a layer into a folder of the context."""
+        found = tuple(
+            ContextFile(path=f"{folder}/{one.name}", source=one.path, executable=one.executable, target=one.target)
+            for one in layer_files(layer, self.image)
+        )
         self._folders.append(folder)
-        files = layer_files(layer, self.image)
-        for one in files:
-            self._files.append(
-                ContextFile(
-                    path=f"{folder}/{one.name}", source=one.path, executable=one.executable, target=one.target
-                )
-            )
-        return [one.name for one in files]
+        self._files += found
+        return found
 
-    def add_folder(self, path: str) -> None:
-        """Have a folder in the context."""
-        if path not in self._folders:
-            self._folders.append(path)
+    def mount_layer_files(self, layer: Layer, folder: str, target: str, *, writable: bool = False) -> str:
+        """Have the files of a layer at hand for one instruction: the option that mounts them."""
+        files = [
+            ContextFile(path=one.name, source=one.path, executable=one.executable, target=one.target)
+            for one in layer_files(layer, self.image)
+        ]
+        return self.mount(files, folder, target) + (",rw" if writable else "")
+
+    def mount(self, files: Sequence[ContextFile], folder: str, target: str) -> str:
+        """Have files at hand for one instruction: the option that mounts them.
+
+        Args:
+            files: the files, by their paths in the folder.
+            folder: the folder in the context; its name gets a digest of the files, since buildah looks only at the
+                words of an instruction to see whether it is done already.
+            target: where they are.
+        """
+        place = f"{folder}-{_digest(files)}"
+        if place not in self._folders:
+            self._folders.append(place)
+            self._files += [evolve(file, path=f"{place}/{file.path}") for file in files]
+        return f"--mount=type=bind,source={place},target={target}"
 
     def plan(self) -> Plan:
         """Give what was written."""
@@ -126,3 +141,20 @@ class Draft:
             steps=tuple(self._steps),
             args={NEWLINE: "\n"} if f"ARG {NEWLINE}\n" in text else {},
         )
+
+
+def _digest(files: Sequence[ContextFile]) -> str:
+    sums = hashlib.sha256()
+    for file in files:
+        content = file.source if isinstance(file.source, bytes) else _content(file)
+        sums.update(f"{file.path}\0{file.executable}\0{file.target}\0{len(content)}\0".encode() + content)
+    return sums.hexdigest()[:12]
+
+
+def _content(file: ContextFile) -> bytes:
+    if file.target is not None:
+        return b""
+    try:
+        return Path(file.source if isinstance(file.source, str) else "").read_bytes()
+    except OSError as error:
+        raise SourceError("build context", str(file.source), f"it cannot be read: {error.strerror}") from error

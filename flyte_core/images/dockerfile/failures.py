@@ -97,21 +97,24 @@ def step_of(plan: Plan, shown: str) -> Step | None:
 
     Args:
         plan: what is built.
-        shown: the instruction in the builder's words; perhaps cut off at its end.
+        shown: the instruction in the builder's words.
     """
-    words = " ".join(shown.replace("\\\n", " ").split()).removesuffix("...").rstrip()
+    words = " ".join(shown.replace("\\\n", " ").split())
     if not words:
         return None
     exact = [step for step in plan.steps if step.words == words]
-    # Builders leave out quotes, and buildah the options of an instruction.
-    near = [step for step in plan.steps if _bare(step.words).startswith(_bare(words))]
-    near += [step for step in plan.steps if _bare(step.words).endswith(_bare(words))]
+    near = [step for step in plan.steps if _shown_as(step.words).match(_bare(words))]
     return next(iter(exact + near), None)
 
 
 def _bare(words: str) -> str:
-    plain = re.sub(r"--(?:mount|from|chown|platform)=\S+ ", "", words)
-    return re.sub(r"[\"'\\\s]", "", plain)
+    return re.sub(r"[\"'\\\s]", "", words)
+
+
+def _shown_as(words: str) -> re.Pattern[str]:
+    """Give what a builder may show of an instruction: without quotes, and with the values of variables."""
+    parts = re.split(r"\$(?:\w+|\{[^}]*\})", _bare(words))
+    return re.compile(".*?".join(map(re.escape, parts)) + "$", re.DOTALL)
 
 
 def build_error(

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from flyte_core.errors import ImageBuildError, MissingSourceError
 from flyte_core.images.dockerfile.draft import Draft, cache_mount, joined
+from flyte_core.images.dockerfile.plan import ContextFile
 from flyte_core.images.dockerfile.projects import poetry_project, uv_project
 from flyte_core.images.dockerfile.python import UV_MOUNT, VENV, Installer
 from flyte_core.images.dockerfile.quoting import (
@@ -125,8 +126,9 @@ def _apt(draft: Draft, folder: str, layer: AptPackages) -> list[str]:
     if sources is not None:
         if not Path(sources).is_file():
             raise MissingSourceError("images.apt_sources", sources, "there is no such file")
-        mounts.append(f"--mount=type=bind,source={draft.add_file('apt.list', sources)},target=/mnt/apt.list")
-        options = " -o Dir::Etc::sourcelist=/mnt/apt.list -o Dir::Etc::sourceparts=-"
+        listed = ContextFile(path="sources.list", source=sources)
+        mounts.append(draft.mount([listed], "apt", "/mnt/apt"))
+        options = " -o Dir::Etc::sourcelist=/mnt/apt/sources.list -o Dir::Etc::sourceparts=-"
     words = [shell_word(package, secrets.variables) for package in layer.packages]
     return [
         "RUN "
@@ -166,8 +168,7 @@ def _pip(draft: Draft, folder: str, layer: PipPackages) -> list[str]:
 
 
 def _requirements(draft: Draft, folder: str, layer: Requirements) -> list[str]:
-    draft.add_layer_files(layer, folder)
-    mount = f"--mount=type=bind,source={folder},target=/mnt/requirements"
+    mount = draft.mount_layer_files(layer, folder, "/mnt/requirements")
     words = ["--requirement", f"/mnt/requirements/{layer.file.name}", *(layer.packages or ())]
     return _install(draft, layer, words, [mount])
 
@@ -182,7 +183,6 @@ def _dependencies(layer: UVScript) -> list[str]:
 
 
 def _wheels(draft: Draft, folder: str, layer: PythonWheels) -> list[str]:
-    draft.add_layer_files(layer, folder)
     secrets = draft.secrets(layer.secret_mounts)
     installer = Installer(draft, layer, secrets)
     name = shlex.quote(layer.package_name)
@@ -193,7 +193,7 @@ def _wheels(draft: Draft, folder: str, layer: PythonWheels) -> list[str]:
             [
                 *installer.mounts,
                 UV_MOUNT,
-                f"--mount=type=bind,source={folder},target=/mnt/package",
+                draft.mount_layer_files(layer, folder, "/mnt/package"),
                 # By itself first: an index may have a newer one of that name.
                 f"{secrets.prelude}{installer.uv('pip install')} {_PYTHON}",
                 f"--no-index --no-deps --reinstall {'--pre ' if layer.pre else ''}{found} {name} &&",
@@ -206,8 +206,8 @@ def _wheels(draft: Draft, folder: str, layer: PythonWheels) -> list[str]:
 
 
 def _copy(draft: Draft, folder: str, layer: CopyConfig) -> list[str]:
-    names = draft.add_layer_files(layer, folder)
-    source = f"{folder}/" if layer.path_type else source_path(f"{folder}/{names[0]}")
+    files = draft.add_layer_files(layer, folder)
+    source = f"{folder}/" if layer.path_type else source_path(files[0].path)
     return [f"COPY {path_pair(source, path_word(layer.dst))}"]
 
 

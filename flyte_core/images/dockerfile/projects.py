@@ -26,11 +26,10 @@ def uv_project(draft: Draft, folder: str, layer: UVProject) -> list[str]:
         folder: the layer's folder in the context.
         layer: the layer.
     """
-    draft.add_layer_files(layer, folder)
     whole = layer.project_install_mode == "install_project"
     secrets = draft.secrets(layer.secret_mounts)
     installer = Installer(draft, layer, secrets)
-    mounts = [*installer.mounts, UV_MOUNT, _project_mount(folder, whole)]
+    mounts = [*installer.mounts, UV_MOUNT, draft.mount_layer_files(layer, folder, _PROJECT, writable=whole)]
     if not _has_own_sources(draft, layer):
         # Not editable: the project's folder is there while it is installed, and never again.
         mode = "--no-editable" if whole else "--no-install-project"
@@ -74,7 +73,6 @@ def poetry_project(draft: Draft, folder: str, layer: PoetryProject) -> list[str]
         folder: the layer's folder in the context.
         layer: the layer.
     """
-    draft.add_layer_files(layer, folder)
     whole = layer.project_install_mode == "install_project" and _is_package(layer.pyproject)
     secrets = draft.secrets(layer.secret_mounts)
     installer = Installer(draft, None, secrets)
@@ -92,11 +90,7 @@ def poetry_project(draft: Draft, folder: str, layer: PoetryProject) -> list[str]
         *_itself(installer, whole and not alone),
         *([f"&& rm -rf {_POETRY_CACHE}"] if secrets.mounts else []),
     ]
-    return ["RUN " + joined([*installer.mounts, *cached, UV_MOUNT, _project_mount(folder, whole), *command])]
-
-
-def _project_mount(folder: str, writable: bool) -> str:
-    return f"--mount=type=bind,source={folder},target={_PROJECT}" + (",rw" if writable else "")
+    return ["RUN " + joined([*installer.mounts, *cached, UV_MOUNT, draft.mount_layer_files(layer, folder, _PROJECT, writable=whole), *command])]
 
 
 def _is_package(pyproject: Path) -> bool:

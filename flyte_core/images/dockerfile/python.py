@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flyte_core.errors import InvalidValueError, MissingSourceError
 from flyte_core.images.dockerfile.draft import Draft, Mounted, cache_mount, joined
+from flyte_core.images.dockerfile.plan import ContextFile
 from flyte_core.images.dockerfile.quoting import shell_word
 from flyte_core.images.settings import ImageSettings
 from flyte_core.models.layers import PipOption
@@ -103,8 +104,7 @@ def _sources(draft: Draft, layer: PipOption | None, variables: Collection[str]) 
     options = _index_options(draft.settings, layer, variables)
     if draft.settings.wheels is None:
         return [], options
-    _add_wheels(draft, draft.settings.wheels)
-    return [f"--mount=type=bind,source=wheels,target={_WHEELS}"], [*options, f"--find-links {_WHEELS}"]
+    return [draft.mount(_wheels(draft.settings.wheels), "wheels", _WHEELS)], [*options, f"--find-links {_WHEELS}"]
 
 
 def _index_options(settings: ImageSettings, layer: PipOption | None, variables: Collection[str]) -> list[str]:
@@ -116,13 +116,14 @@ def _index_options(settings: ImageSettings, layer: PipOption | None, variables: 
     return [f"{option} {shell_word(url, variables)}" for option, url in urls]
 
 
-def _add_wheels(draft: Draft, folder: str) -> None:
+def _wheels(folder: str) -> list[ContextFile]:
     if not Path(folder).is_dir():
         raise MissingSourceError("images.wheels", folder, "there is no such folder")
-    draft.add_folder("wheels")
-    for path in sorted(Path(folder).iterdir()):
-        if path.name.endswith((".whl", ".tar.gz", ".zip")) and path.is_file():
-            draft.add_file(f"wheels/{path.name}", str(path))
+    return [
+        ContextFile(path=path.name, source=str(path))
+        for path in sorted(Path(folder).iterdir())
+        if path.name.endswith((".whl", ".tar.gz", ".zip")) and path.is_file()
+    ]
 
 
 def extra_words(text: str | None, variables: Collection[str]) -> list[str]:
