@@ -9,8 +9,8 @@ from flyte_core.errors.base import FlyteCoreError
 __all__ = ["MissingSourceError", "SourceError"]
 
 
-class SourceError(FlyteCoreError, OSError):
-    """A file of a project cannot be read.
+class SourceError(FlyteCoreError, OSError, ValueError):
+    """A file or folder that an image or bundle is made of cannot be read, or is not what it has to be.
 
     Args:
         owner: what needs it, such as ``Requirements``.
@@ -26,5 +26,5 @@ class SourceError(FlyteCoreError, OSError):
         return type(self), (self.owner, self.path, self.reason)
 
 
-class MissingSourceError(SourceError, FileNotFoundError, ValueError):
+class MissingSourceError(SourceError, FileNotFoundError):
     """A file or folder that an image or bundle is made of is not there; arguments as `SourceError`."""

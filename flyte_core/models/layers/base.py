@@ -51,8 +51,7 @@ class Layer:
             SourceError: a file that counts cannot be read; `MissingSourceError` when it is not there.
         """
         fields = sorted(self.__dict__.items())
-        values = {name: plain(value) for name, value in fields if not isinstance(value, os.PathLike)}
-        return {**values, "files": [(one.name, one.path) for one in self.files(dockerignore)]}
+        return {name: plain(value) for name, value in fields if not isinstance(value, os.PathLike)}
 
     def files(self, dockerignore: str | None = None) -> tuple[LayerFile, ...]:
         """The files of this machine that are copied to the builder, in a fixed order; arguments as `content`."""
@@ -92,8 +91,9 @@ def optional_secrets(value: SecretRequest | tuple[str | Secret, ...] | None) -> 
 
 
 def as_path(value: str | os.PathLike[str]) -> Path:
-    """A path given as a text or as a path."""
-    return Path(value) if isinstance(value, (str, os.PathLike)) and value else value  # type: ignore[return-value]
+    """A path given as a text or as a path; an empty text stays one."""
+    given: Any = value
+    return Path(given) if given and isinstance(given, (str, os.PathLike)) else given
 
 
 def check_path(owner: str, name: str, value: object) -> None:

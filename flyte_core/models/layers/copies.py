@@ -10,6 +10,15 @@ from attrs import field, frozen
 
 from flyte_core.errors import InvalidValueError
 from flyte_core.models.layers.base import Layer, as_path, check_path, check_text
+from flyte_core.models.layers.files import (
+    LayerFile,
+    copy_rules,
+    file_content,
+    need_file,
+    need_folder,
+    one_file,
+    tree_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +47,20 @@ class DockerIgnore(Layer):
     def __attrs_post_init__(self) -> None:
         check_text("DockerIgnore", "path", self.path)
 
+    def content(self, dockerignore: str | None = None) -> Mapping[str, Any]:
+        """The rules, in their order; comments do not count."""
+        from flyte_core.sources import read_dockerignore
+
+        return {"rules": [rule.text for rule in read_dockerignore(self.path)]}
+
+    def validate(self) -> None:
+        """Refuse a file that is not there.
+
+        Raises:
+            SourceError: what is there is no file; `MissingSourceError` when nothing is.
+        """
+        need_file("DockerIgnore", self.path)
+
 
 @frozen(slots=False)
 class CopyConfig(Layer):
@@ -59,3 +82,25 @@ class CopyConfig(Layer):
             raise InvalidValueError("CopyConfig", "path_type", self.path_type, "0 for a file or 1 for a folder")
         check_path("CopyConfig", "src", self.src)
         check_text("CopyConfig", "dst", self.dst)
+
+    def content(self, dockerignore: str | None = None) -> Mapping[str, Any]:
+        """Where it goes, and what is in it: a file's name too, which it keeps in a folder."""
+        from flyte_core.sources import tree_digest
+
+        if self.path_type == 0:
+            return {**super().content(), "files": file_content(self.files())}
+        return {**super().content(), "folder": tree_digest(self.src, copy_rules(self.src, dockerignore))}
+
+    def files(self, dockerignore: str | None = None) -> tuple[LayerFile, ...]:
+        """The file, or what the ignore rules leave of the folder."""
+        if self.path_type == 0:
+            return (one_file(self.src, self.src.name),)
+        return tree_files(self.src, dockerignore)
+
+    def validate(self) -> None:
+        """Refuse what is not there, or is a folder instead of a file or a file instead of a folder.
+
+        Raises:
+            SourceError: what is there is of the other kind; `MissingSourceError` when nothing is.
+        """
+        (need_folder if self.path_type else need_file)("CopyConfig", self.src)

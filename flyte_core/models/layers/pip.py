@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import field, frozen
 
-from flyte_core.errors import InvalidValueError
-
+from flyte_core.errors import InvalidValueError, SourceError
 from flyte_core.models.layers.base import (
     Layer,
     as_path,
@@ -19,10 +19,12 @@ from flyte_core.models.layers.base import (
     optional_secrets,
     optional_texts,
 )
-from flyte_core.models.secret import Secret
+from flyte_core.models.layers.files import LayerFile, file_content, need_file, need_folder, one_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from flyte_core.models.secret import Secret
 
 __all__ = ["PipOption", "PipPackages", "PythonWheels", "Requirements"]
 
@@ -97,6 +99,27 @@ class Requirements(PipPackages):
         if self.file.suffix != ".txt":
             raise InvalidValueError("Requirements", "file", str(self.file), "a file with the suffix .txt")
 
+    def content(self, dockerignore: str | None = None) -> Mapping[str, Any]:
+        """The options, and what is in the file and those that it includes; the texts name which includes which."""
+        return {**super().content(), "files": [digest for _, _, digest in file_content(self.files())]}
+
+    def files(self, dockerignore: str | None = None) -> tuple[LayerFile, ...]:
+        """The file, and then those that it includes; names begin at the folder that holds them all."""
+        from flyte_core.sources import requirement_files
+
+        paths = [os.path.abspath(path) for path in requirement_files(self.file)]
+        root = os.path.commonpath([os.path.dirname(path) for path in paths])
+        return tuple(one_file(path, os.path.relpath(path, root).replace(os.sep, "/")) for path in paths)
+
+    def validate(self) -> None:
+        """Refuse a file that is not there, or includes one that is not.
+
+        Raises:
+            SourceError: a file cannot be read; `MissingSourceError` when it is not there.
+        """
+        need_file("Requirements", self.file)
+        self.files()
+
 
 @frozen(kw_only=True, slots=False)
 class PythonWheels(PipOption):
@@ -115,6 +138,26 @@ class PythonWheels(PipOption):
         super().__attrs_post_init__()
         check_path("PythonWheels", "wheel_dir", self.wheel_dir)
         check_text("PythonWheels", "package_name", self.package_name)
+
+    def content(self, dockerignore: str | None = None) -> Mapping[str, Any]:
+        """The options, and names and contents of the wheels."""
+        return {**super().content(), "files": file_content(self.files())}
+
+    def files(self, dockerignore: str | None = None) -> tuple[LayerFile, ...]:
+        """The folder's wheels."""
+        need_folder("PythonWheels", self.wheel_dir)
+        wheels = sorted(name for name in os.listdir(self.wheel_dir) if name.endswith(".whl"))
+        paths = {name: os.path.join(self.wheel_dir, name) for name in wheels}
+        return tuple(one_file(path, name) for name, path in paths.items() if os.path.isfile(path))
+
+    def validate(self) -> None:
+        """Refuse a folder that is not there or has no wheel.
+
+        Raises:
+            SourceError: it cannot be read or has no wheel; `MissingSourceError` when it is not there.
+        """
+        if not self.files():
+            raise SourceError("PythonWheels", self.wheel_dir, f"it has no wheel (*.whl); build {self.package_name}")
 
     @property
     def wheel_dir_name(self) -> str:

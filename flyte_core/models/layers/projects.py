@@ -16,11 +16,13 @@ from flyte_core.models.layers.base import (
     check_text,
     optional_secrets,
 )
+from flyte_core.models.layers.files import LayerFile, copy_rules, file_content, need_file, one_file, tree_files
 from flyte_core.models.layers.pip import PipOption
-from flyte_core.models.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from flyte_core.models.secret import Secret
 
 __all__ = ["InstallMode", "PoetryProject", "UVProject", "UVScript"]
 
@@ -31,6 +33,42 @@ InstallMode = Literal["dependencies_only", "install_project"]
 def _check_mode(owner: str, value: object) -> None:
     if value not in get_args(InstallMode):
         raise InvalidValueError(owner, "project_install_mode", value, " or ".join(map(repr, get_args(InstallMode))))
+
+
+class _Project:
+    """What projects have in common, whichever tool locks them."""
+
+    def __init__(self, layer: UVProject | PoetryProject, lock: Path, lock_name: str) -> None:
+        self.owner, self.pyproject, self.lock = type(layer).__name__, layer.pyproject, lock
+        self.lock_name = lock_name
+        self.is_whole = layer.project_install_mode == "install_project"
+
+    def own_files(self) -> tuple[LayerFile, ...]:
+        """The two files under the names that the tool looks for, whatever they are called here."""
+        return one_file(self.pyproject, "pyproject.toml"), one_file(self.lock, self.lock_name)
+
+    def files(self, dockerignore: str | None) -> tuple[LayerFile, ...]:
+        own = self.own_files()
+        if not self.is_whole:
+            return own
+        # They count even where an ignore file leaves them out, since nothing can be installed without.
+        taken = {one.name for one in own}
+        rest = tree_files(self.pyproject.parent, dockerignore)
+        return (*own, *(one for one in rest if one.name not in taken))
+
+    def content(self, dockerignore: str | None) -> Mapping[str, Any]:
+        from flyte_core.sources import digest_of_entries, list_tree
+
+        own = file_content(self.own_files())
+        if not self.is_whole:
+            return {"files": own}
+        root, taken = self.pyproject.parent, {name for name, _, _ in own}
+        entries = [one for one in list_tree(root, copy_rules(root, dockerignore)) if one.path not in taken]
+        return {"files": own, "folder": digest_of_entries(root, entries)}
+
+    def validate(self) -> None:
+        need_file(self.owner, self.pyproject)
+        need_file(self.owner, self.lock)
 
 
 @frozen(slots=False)
@@ -53,6 +91,25 @@ class UVProject(PipOption):
         check_path("UVProject", "pyproject", self.pyproject)
         check_path("UVProject", "uvlock", self.uvlock)
         _check_mode("UVProject", self.project_install_mode)
+
+    def content(self, dockerignore: str | None = None) -> Mapping[str, Any]:
+        """The options, and what is in the project's files."""
+        return {**super().content(), **self._project().content(dockerignore)}
+
+    def files(self, dockerignore: str | None = None) -> tuple[LayerFile, ...]:
+        """``pyproject.toml``, ``uv.lock``, and the rest of the folder where the project is installed."""
+        return self._project().files(dockerignore)
+
+    def validate(self) -> None:
+        """Refuse a project without one of its files.
+
+        Raises:
+            SourceError: what is there is no file; `MissingSourceError` when nothing is.
+        """
+        self._project().validate()
+
+    def _project(self) -> _Project:
+        return _Project(self, self.uvlock, "uv.lock")
 
 
 @frozen(slots=False)
@@ -82,6 +139,25 @@ class PoetryProject(Layer):
         _check_mode("PoetryProject", self.project_install_mode)
         check_secrets("PoetryProject", self.secret_mounts)
 
+    def content(self, dockerignore: str | None = None) -> Mapping[str, Any]:
+        """The options, and what is in the project's files."""
+        return {**super().content(), **self._project().content(dockerignore)}
+
+    def files(self, dockerignore: str | None = None) -> tuple[LayerFile, ...]:
+        """``pyproject.toml``, ``poetry.lock``, and the rest of the folder where the project is installed."""
+        return self._project().files(dockerignore)
+
+    def validate(self) -> None:
+        """Refuse a project without one of its files.
+
+        Raises:
+            SourceError: what is there is no file; `MissingSourceError` when nothing is.
+        """
+        self._project().validate()
+
+    def _project(self) -> _Project:
+        return _Project(self, self.poetry_lock, "poetry.lock")
+
 
 @frozen(slots=False)
 class UVScript(PipOption):
@@ -98,7 +174,40 @@ class UVScript(PipOption):
         super().__attrs_post_init__()
         check_path("UVScript", "script", self.script)
 
+    def content(self, dockerignore: str | None = None) -> Mapping[str, Any]:
+        """The options and the header; the script's body does not count."""
+        from flyte_core.sources import script_metadata
+
+        return {**super().content(), "metadata": _plain_toml(script_metadata(self.script))}
+
+    def files(self, dockerignore: str | None = None) -> tuple[LayerFile, ...]:
+        """The script."""
+        return (one_file(self.script, self.script.name),)
+
+    def validate(self) -> None:
+        """Refuse a script that is not there, has another suffix, or declares nothing.
+
+        Raises:
+            InvalidValueError: when it has another suffix.
+            SourceError: when its header cannot be read; `MissingSourceError` when it is not there.
+        """
+        from flyte_core.sources import script_metadata
+
+        need_file("UVScript", self.script)
+        if self.script.suffix != ".py":
+            raise InvalidValueError("UVScript", "script", str(self.script), "a file with the suffix .py")
+        script_metadata(self.script)
+
     @property
     def script_name(self) -> str:
         """The script's file name."""
         return self.script.name
+
+
+def _plain_toml(value: object) -> object:
+    """TOML's data in terms of `flyte_core.models.canonical.encode`; the order of keys means nothing there."""
+    if isinstance(value, dict):
+        return {key: _plain_toml(item) for key, item in sorted(value.items())}
+    if isinstance(value, list):
+        return [_plain_toml(item) for item in value]
+    return value if isinstance(value, (str, bool, int, float)) else (type(value).__name__, str(value))

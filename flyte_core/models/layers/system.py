@@ -17,10 +17,11 @@ from flyte_core.models.layers.base import (
     optional_secrets,
     refuse_credentials,
 )
-from flyte_core.models.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from flyte_core.models.secret import Secret
 
 __all__ = ["AptPackages", "Commands", "Env", "WorkDir"]
 
@@ -91,9 +92,10 @@ class Env(Layer):
     env_vars: tuple[tuple[str, str], ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        for name, value in self.env_vars:
-            if not isinstance(name, str) or not isinstance(value, str):
-                raise InvalidTypeError("Env", "env_vars", (name, value), "a name and a value that are texts")
+        for pair in self.env_vars:
+            if len(pair) != 2 or not all(isinstance(part, str) for part in pair):
+                raise InvalidTypeError("Env", "env_vars", pair, "a name and a value that are texts")
+            name, value = pair
             if not _VARIABLE.fullmatch(name):
                 raise InvalidValueError("Env", "env_vars", name, "letters, digits and _, not beginning with a digit")
             if "\0" in value:
