@@ -21,7 +21,9 @@ _LONGEST_REPOSITORY = 255
 _LONGEST = 4096
 
 _HOST_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_REGISTRY = re.compile(rf"(?P<host>{_HOST_PART}(?:\.{_HOST_PART})*|\[(?P<v6>[A-Fa-f0-9:]+)\])(?::(?P<port>[0-9]{{1,5}}))?")
+_REGISTRY = re.compile(
+    rf"(?P<host>{_HOST_PART}(?:\.{_HOST_PART})*|\[(?P<v6>[A-Fa-f0-9:]+)\])(?::(?P<port>[0-9]{{1,5}}))?"
+)
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _IDENTIFIER = re.compile(r"[a-f0-9]{64}")
@@ -42,7 +44,7 @@ def _check_text(part: str, value: object) -> str:
     return value
 
 
-def _registry(instance: ImageReference, attribute: Any, value: object) -> None:
+def _registry(instance: ImageReference, attribute: Any, value: Any) -> None:
     found = _REGISTRY.fullmatch(_check_text("registry", value))
     if found is None or int(found["port"] or 0) > 65535:
         raise _refused("registry", value, "a host, perhaps with :port, such as ghcr.io, localhost:5000 or [::1]:5000")
@@ -53,7 +55,7 @@ def _registry(instance: ImageReference, attribute: Any, value: object) -> None:
             raise _refused("registry", value, "an IPv6 address between the brackets") from None
 
 
-def _repository(instance: ImageReference, attribute: Any, value: object) -> None:
+def _repository(instance: ImageReference, attribute: Any, value: Any) -> None:
     text = _check_text("repository", value)
     if not text:
         raise _refused("repository", value, "a name, such as library/python")
@@ -67,12 +69,12 @@ def _repository(instance: ImageReference, attribute: Any, value: object) -> None
         raise _refused("repository", value, f"{allowed}; {wrong!r} is not")
 
 
-def _tag(instance: ImageReference, attribute: Any, value: object) -> None:
+def _tag(instance: ImageReference, attribute: Any, value: Any) -> None:
     if value is not None and _TAG.fullmatch(_check_text("tag", value)) is None:
         raise _refused("tag", value, "at most 128 of letters, digits, _, . and -, the first one not . or -")
 
 
-def _digest(instance: ImageReference, attribute: Any, value: object) -> None:
+def _digest(instance: ImageReference, attribute: Any, value: Any) -> None:
     if value is None:
         return
     algorithm, _, encoded = _check_text("digest", value).partition(":")
