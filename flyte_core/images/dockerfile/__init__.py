@@ -7,7 +7,7 @@ from flyte_core.images.dockerfile.failures import build_error, hint, step_of
 from flyte_core.images.dockerfile.logins import docker_config
 from flyte_core.images.dockerfile.plan import BuildSecret, ContextFile, Plan, Step
 from flyte_core.images.dockerfile.preparing import Prepared, prepared, say_plan
-from flyte_core.images.dockerfile.rendering import mirrored, render
+from flyte_core.images.dockerfile.rendering import mirrored, render, render_uv
 from flyte_core.images.dockerfile.secrets import FoundSecret, Masked, find_secrets
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "mirrored",
     "prepared",
     "render",
+    "render_uv",
     "say_plan",
     "step_of",
     "write_context",

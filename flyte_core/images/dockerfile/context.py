@@ -14,6 +14,7 @@ __all__ = ["describe", "write_context"]
 #: One time for all files, so that the same files make the same layer. Not 0: zip files begin with 1980, and so wheels
 #: that are built of these files.
 _TIME = 315_619_200
+_NOTHING_IGNORED = "# What is to be ignored is not here.\n"
 
 
 def write_context(plan: Plan, folder: str | os.PathLike[str]) -> tuple[Path, Path]:
@@ -38,6 +39,8 @@ def write_context(plan: Plan, folder: str | os.PathLike[str]) -> tuple[Path, Pat
     """
     dockerfile, context = Path(folder, "Dockerfile"), Path(folder, "context")
     dockerfile.write_text(plan.text, encoding="utf-8", newline="")
+    # It stands above a .dockerignore in the context, which has been applied.
+    Path(folder, "Dockerfile.dockerignore").write_text(_NOTHING_IGNORED, encoding="utf-8")
     context.mkdir()
     for name in plan.folders:
         (context / name).mkdir(parents=True, exist_ok=True)

@@ -69,13 +69,18 @@ class Draft:
 
     def __init__(self, image: Image, settings: ImageSettings) -> None:
         self.image, self.settings = image, settings
-        #: Whether there is a stage that has uv.
-        self.has_uv = False
+        #: The stage or image that has uv; empty where nothing is installed by it.
+        self.uv_from = ""
         self._blocks: list[str] = []
         self._steps: list[Step] = []
         self._files: list[ContextFile] = []
         self._folders: list[str] = []
         self._secrets: dict[str, BuildSecret] = {}
+
+    @property
+    def uv_mount(self) -> str:
+        """The option that has uv at hand for one instruction."""
+        return f"--mount=type=bind,from={self.uv_from},source=/opt/uv,target=/opt/uv"
 
     def block(self, origin: str, instructions: Iterable[str], *, remark: bool = True) -> None:
         """Add instructions that belong together.

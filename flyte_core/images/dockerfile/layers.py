@@ -6,13 +6,13 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from flyte_core.errors import ImageBuildError, MissingSourceError
 from flyte_core.images.dockerfile.draft import Draft, cache_mount, joined
 from flyte_core.images.dockerfile.plan import ContextFile
 from flyte_core.images.dockerfile.projects import poetry_project, uv_project
-from flyte_core.images.dockerfile.python import UV_MOUNT, VENV, Installer
+from flyte_core.images.dockerfile.python import VENV, Installer
 from flyte_core.images.dockerfile.quoting import (
     env_value,
     path_pair,
@@ -33,7 +33,9 @@ from flyte_core.models.layers import (
     Requirements,
     UVScript,
     WorkDir,
+    layer_files,
 )
+from flyte_core.sources import script_metadata
 
 __all__ = ["PYTHON_KINDS", "layer_title", "render_layer"]
 
@@ -104,8 +106,8 @@ def _commands(draft: Draft, folder: str, layer: Commands) -> list[str]:
     instructions = []
     for command in layer.commands:
         mounts, prelude = list(secrets.mounts), secrets.prelude
-        if draft.has_uv and re.search(r"(?<![\w./-])uvx?(?![\w./=-])", command):
-            mounts.append(UV_MOUNT)
+        if draft.uv_from and re.search(r"(?<![\w./-])uvx?(?![\w./=-])", command):
+            mounts.append(draft.uv_mount)
             prelude += 'export PATH="$PATH:/opt/uv/bin"; '
         instructions.append("RUN " + joined([*mounts, run_text(command, prelude)]))
     return instructions
@@ -153,7 +155,7 @@ def _install(draft: Draft, layer: Any, words: list[str], mounts: list[str]) -> l
         + joined(
             [
                 *installer.mounts,
-                UV_MOUNT,
+                draft.uv_mount,
                 *mounts,
                 f"{secrets.prelude}{installer.uv('pip install')} {_PYTHON}",
                 *installer.options,
@@ -169,17 +171,14 @@ def _pip(draft: Draft, folder: str, layer: PipPackages) -> list[str]:
 
 def _requirements(draft: Draft, folder: str, layer: Requirements) -> list[str]:
     mount = draft.mount_layer_files(layer, folder, "/mnt/requirements")
-    words = ["--requirement", f"/mnt/requirements/{layer.file.name}", *(layer.packages or ())]
+    main = layer_files(layer, draft.image)[0].name
+    words = ["--requirement", f"/mnt/requirements/{main}", *(layer.packages or ())]
     return _install(draft, layer, words, [mount])
 
 
 def _uv_script(draft: Draft, folder: str, layer: UVScript) -> list[str]:
-    dependencies = _dependencies(layer)
+    dependencies = script_metadata(layer.script).get("dependencies") or []
     return _install(draft, layer, dependencies, []) if dependencies else []
-
-
-def _dependencies(layer: UVScript) -> list[str]:
-    return list(cast(Any, layer).dependencies)
 
 
 def _wheels(draft: Draft, folder: str, layer: PythonWheels) -> list[str]:
@@ -192,7 +191,7 @@ def _wheels(draft: Draft, folder: str, layer: PythonWheels) -> list[str]:
         + joined(
             [
                 *installer.mounts,
-                UV_MOUNT,
+                draft.uv_mount,
                 draft.mount_layer_files(layer, folder, "/mnt/package"),
                 # By itself first: an index may have a newer one of that name.
                 f"{secrets.prelude}{installer.uv('pip install')} {_PYTHON}",

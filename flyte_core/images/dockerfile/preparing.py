@@ -70,19 +70,18 @@ class Prepared:
 
 
 @asynccontextmanager
-async def prepared(image: Image, request: BuildRequest, *, qualified: bool = False) -> AsyncIterator[Prepared]:
-    """Render an image, find its secrets and write its context, which is gone afterwards.
+async def prepared(plan: Plan, image: Image, request: BuildRequest) -> AsyncIterator[Prepared]:
+    """Find a build's secrets and write its context, which is gone afterwards.
 
     Args:
-        image: the image.
+        plan: what is built.
+        image: what for.
         request: what else there is to know.
-        qualified: as in `render`.
 
     Raises:
-        ImageBuildError: a secret is not there, or the image cannot be said as a Dockerfile.
+        ImageBuildError: a secret is not there.
         SourceError: a file cannot be read.
     """
-    plan = await asyncio.to_thread(render, image, request.settings, qualified=qualified)
     secrets = find_secrets(plan.secrets)
     auths, shown = auths_of(image) if request.push else ({}, ())
     with work_folder() as folder:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flyte_core.errors import SourceError
 from flyte_core.images.dockerfile.draft import Draft, cache_mount, joined
-from flyte_core.images.dockerfile.python import UV, UV_MOUNT, VENV, Installer, extra_words
+from flyte_core.images.dockerfile.python import UV, VENV, Installer, extra_words
 from flyte_core.models.layers import PoetryProject, UVProject
 
 __all__ = ["poetry_project", "uv_project"]
@@ -29,7 +29,7 @@ def uv_project(draft: Draft, folder: str, layer: UVProject) -> list[str]:
     whole = layer.project_install_mode == "install_project"
     secrets = draft.secrets(layer.secret_mounts)
     installer = Installer(draft, layer, secrets)
-    mounts = [*installer.mounts, UV_MOUNT, draft.mount_layer_files(layer, folder, _PROJECT, writable=whole)]
+    mounts = [*installer.mounts, draft.uv_mount, draft.mount_layer_files(layer, folder, _PROJECT, writable=whole)]
     if not _has_own_sources(draft, layer):
         # Not editable: the project's folder is there while it is installed, and never again.
         mode = "--no-editable" if whole else "--no-install-project"
@@ -90,7 +90,7 @@ def poetry_project(draft: Draft, folder: str, layer: PoetryProject) -> list[str]
         *_itself(installer, whole and not alone),
         *([f"&& rm -rf {_POETRY_CACHE}"] if secrets.mounts else []),
     ]
-    return ["RUN " + joined([*installer.mounts, *cached, UV_MOUNT, draft.mount_layer_files(layer, folder, _PROJECT, writable=whole), *command])]
+    return ["RUN " + joined([*installer.mounts, *cached, draft.uv_mount, draft.mount_layer_files(layer, folder, _PROJECT, writable=whole), *command])]
 
 
 def _is_package(pyproject: Path) -> bool:

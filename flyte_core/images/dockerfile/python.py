@@ -13,13 +13,12 @@ from flyte_core.images.dockerfile.quoting import shell_word
 from flyte_core.images.settings import ImageSettings
 from flyte_core.models.layers import PipOption
 
-__all__ = ["UV", "UV_MOUNT", "VENV", "Installer", "environment_steps", "extra_words", "uv_image", "uv_stage"]
+__all__ = ["UV", "VENV", "Installer", "environment_steps", "extra_words", "uv_image", "uv_stage"]
 
 #: Where packages go, whatever the base image has.
 VENV = "/opt/venv"
 #: Where uv is while packages are installed.
 UV = "/opt/uv/bin/uv"
-UV_MOUNT = "--mount=type=bind,from=uv,source=/opt/uv,target=/opt/uv"
 
 _UV_CACHE = "/var/cache/uv"
 _PIP_CACHE = "/var/cache/pip"
@@ -61,7 +60,7 @@ def environment_steps(draft: Draft) -> list[str]:
         f"UV_PYTHON_INSTALL_DIR=/opt/python {UV} venv --cache-dir {_UV_CACHE}{offline}",
         f"--python {version} --no-project --allow-existing {VENV}",
     ]
-    steps.append("RUN " + joined([cache_mount("uv", _UV_CACHE), UV_MOUNT, *command]))
+    steps.append("RUN " + joined([cache_mount("uv", _UV_CACHE), draft.uv_mount, *command]))
     return steps
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from flyte_core.errors import ImageBuildError, MissingSourceError
 from flyte_core.images.dockerfile.draft import Draft, joined
@@ -15,14 +14,16 @@ from flyte_core.images.dockerfile.quoting import NEWLINE, env_value
 from flyte_core.images.references import DOCKER_HUB, ImageReference
 from flyte_core.images.settings import ImageSettings
 from flyte_core.models import Image
+from flyte_core.models.image_dockerfile import context_rules
+from flyte_core.sources import list_tree, reads_context
 
-__all__ = ["mirrored", "render"]
+__all__ = ["mirrored", "render", "render_uv"]
 
 #: The kinds that only root can do.
 _AS_ROOT = PYTHON_KINDS | {"apt", "commands"}
 
 
-def render(image: Image, settings: ImageSettings, *, qualified: bool = False) -> Plan:
+def render(image: Image, settings: ImageSettings, *, qualified: bool = False, uv_from: str = "") -> Plan:
     """Write the Dockerfile of an image, and say which files and secrets it needs.
 
     Packages go into a virtual environment, ``/opt/venv``, which has the image's Python version; it stands in ``PATH``
@@ -33,6 +34,7 @@ def render(image: Image, settings: ImageSettings, *, qualified: bool = False) ->
         image: the image.
         settings: mirrors, indexes, wheels and the like.
         qualified: whether names of images have their registry, for a builder that does not know Docker's own.
+        uv_from: an image that `render_uv` is for, instead of a stage that has uv.
 
     Returns:
         The plan. Of the same image, settings and files it is the same in every process.
@@ -56,25 +58,50 @@ def render(image: Image, settings: ImageSettings, *, qualified: bool = False) ->
         <BLANKLINE>
     """
     if image.dockerfile is not None:
-        return _own_dockerfile(image, image.dockerfile)
+        return _own_dockerfile(image.dockerfile)
     if image.base_image is None:
         raise ImageBuildError(f"{image.name or 'the image'} has no base image, so there is nothing to build from")
     draft = Draft(image, settings)
     base = mirrored(image.base_image, settings, qualified=qualified)
     kinds = {layer.kind for layer in image.layers}
-    draft.has_uv = bool(kinds & PYTHON_KINDS)
-    if draft.has_uv:
-        uv = uv_image(settings)
-        draft.block("uv, which installs packages and is not in the image", uv_stage(draft, base, mirrored(uv, settings, qualified=qualified) if uv else ""))
-    draft.block("The image", [f"FROM {base}", *(["USER root"] if kinds & _AS_ROOT else [])], remark=draft.has_uv)
-    if draft.has_uv:
+    needs_uv = bool(kinds & PYTHON_KINDS)
+    if needs_uv:
+        draft.uv_from = uv_from or "uv"
+        if not uv_from:
+            _add_uv_stage(draft, base, qualified)
+    draft.block("The base image", [f"FROM {base}", *(["USER root"] if kinds & _AS_ROOT else [])], remark=needs_uv)
+    if needs_uv:
         draft.block("The environment that packages go into", environment_steps(draft))
     if any("\n" in value for layer in image.layers for _, value in getattr(layer, "env_vars", ())):
-        draft.block("line break, which no instruction can hold", [f"ARG {NEWLINE}"])
+        draft.block("A line break, which no instruction can hold", [f"ARG {NEWLINE}"])
     for number, layer in enumerate(image.layers, 1):
         draft.block(layer_title(number, layer), render_layer(draft, number, layer))
     draft.block("labels", [_labels(image)], remark=False)
     return draft.plan()
+
+
+def render_uv(image: Image, settings: ImageSettings, *, qualified: bool = False) -> Plan | None:
+    """Write the Dockerfile of an image that has uv for another one, for builders that forget stages they have built.
+
+    Args:
+        image: the image that packages are installed into.
+        settings: mirrors, indexes, wheels and the like.
+        qualified: as for `render`.
+
+    Returns:
+        The plan; None for an image that nothing is installed into.
+    """
+    if image.base_image is None or not {layer.kind for layer in image.layers} & PYTHON_KINDS:
+        return None
+    draft = Draft(image, settings)
+    _add_uv_stage(draft, mirrored(image.base_image, settings, qualified=qualified), qualified)
+    return draft.plan()
+
+
+def _add_uv_stage(draft: Draft, base: str, qualified: bool) -> None:
+    name = uv_image(draft.settings)
+    place = mirrored(name, draft.settings, qualified=qualified) if name else ""
+    draft.block("uv, which installs packages and is not in the image", uv_stage(draft, base, place))
 
 
 def _labels(image: Image) -> str:
@@ -105,13 +132,17 @@ def mirrored(name: str, settings: ImageSettings, *, qualified: bool = False) -> 
     return str(found).replace(found.registry, place.rstrip("/"), 1)
 
 
-def _own_dockerfile(image: Image, dockerfile: Path) -> Plan:
+def _own_dockerfile(dockerfile: Path) -> Plan:
     try:
         text = dockerfile.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise MissingSourceError("Image", dockerfile, "there is no such Dockerfile") from error
     steps = tuple(Step(text=one, origin=f"{dockerfile.name}") for one in _instructions(text))
-    return Plan(text=text, files=tuple(_beside(image, dockerfile)), steps=steps)
+    if not reads_context(text):
+        return Plan(text=text, steps=steps)
+    return Plan(
+        text=text, files=tuple(_beside(dockerfile)), folders=tuple(_empty_folders(dockerfile)), steps=steps
+    )
 
 
 def _instructions(text: str) -> list[str]:
@@ -128,10 +159,17 @@ def _instructions(text: str) -> list[str]:
     return found
 
 
-def _beside(image: Image, dockerfile: Path) -> Any:
-    folder = dockerfile.absolute().parent
-    for where, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = os.path.join(where, name)
-            yield ContextFile(path=os.path.relpath(path, folder).replace(os.sep, "/"), source=path)
+def _beside(dockerfile: Path) -> Iterator[ContextFile]:
+    folder = str(dockerfile.absolute().parent)
+    for entry in list_tree(folder, context_rules(dockerfile), empty_folders=True):
+        if entry.kind != "folder":
+            target = entry.target if entry.kind == "link" else None
+            source = f"{folder}/{entry.path}"
+            yield ContextFile(path=entry.path, source=source, executable=entry.executable, target=target)
+
+
+def _empty_folders(dockerfile: Path) -> Iterator[str]:
+    folder = str(dockerfile.absolute().parent)
+    for entry in list_tree(folder, context_rules(dockerfile), empty_folders=True):
+        if entry.kind == "folder":
+            yield entry.path

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import os
 from pathlib import Path
 
 from flyte_core.errors import ImageBuildError
-from flyte_core.images.dockerfile import Prepared, build_error, prepared, say_plan
+from flyte_core.images.dockerfile import Plan, Prepared, build_error, prepared, render, render_uv, say_plan
 from flyte_core.images.protocol import BuildRequest, ImageChecker, build_request
 from flyte_core.images.references import ImageReference
 from flyte_core.models import Image
@@ -16,6 +18,8 @@ from flyte_core_image_buildah.output import failure_in
 from flyte_core_image_buildah.program import Program, able_platforms, find_program, own_platform
 
 __all__ = ["BuildahImageBuilder"]
+
+_UV_IMAGE = "localhost/flyte-core-uv"
 
 
 class BuildahImageBuilder:
@@ -53,9 +57,10 @@ class BuildahImageBuilder:
         program = await find_program()
         # Docker's own registry has to be said, except for what is built here.
         qualified = image.base_image is not None and not await program.knows(image.base_image, os.environ)
-        async with prepared(image, request, qualified=qualified) as build:
-            wanted = _platforms(image, request)
-            await _build(program, image, request, build, wanted)
+        wanted = _platforms(image, request)
+        plan = await _plan(program, image, request, wanted, qualified)
+        async with prepared(plan, image, request) as build:
+            await _build(program, image, request, build, wanted, image.uri)
             if not request.push:
                 return image.uri
             return await _push(program, image, request, build, len(wanted) > 1)
@@ -114,27 +119,52 @@ def _own_auth_files() -> list[Path]:
     return [Path(given)] if given else [Path(runtime) / "containers" / "auth.json", docker]
 
 
+async def _plan(
+    program: Program, image: Image, request: BuildRequest, platforms: tuple[str, ...], qualified: bool
+) -> Plan:
+    """Give what is to be built.
+
+    buildah mounts the wrong files from a stage that it finds in its cache, so uv gets an image of its own. With several
+    platforms, of which that image is for one, there is no cache instead.
+    """
+    settings = request.settings
+    uv = await asyncio.to_thread(render_uv, image, settings, qualified=qualified) if len(platforms) == 1 else None
+    name = ""
+    if uv is not None:
+        name = f"{_UV_IMAGE}:{hashlib.sha256(f'{uv.text}{platforms}'.encode()).hexdigest()[:16]}"
+        async with prepared(uv, image, request) as build:
+            await _build(program, image, request, build, platforms, name)
+    return await asyncio.to_thread(render, image, settings, qualified=qualified, uv_from=name)
+
+
 async def _build(
-    program: Program, image: Image, request: BuildRequest, build: Prepared, platforms: tuple[str, ...]
+    program: Program,
+    image: Image,
+    request: BuildRequest,
+    build: Prepared,
+    platforms: tuple[str, ...],
+    name: str,
 ) -> None:
-    env = {**build.env}
     # Needs no program that runs containers, and no more rights than this process has.
-    env.setdefault("BUILDAH_ISOLATION", "chroot")
+    env = {"BUILDAH_ISOLATION": "chroot", **build.env}
+    is_list = len(platforms) > 1
+    ignored = build.dockerfile.with_name(f"{build.dockerfile.name}.dockerignore")
     command = [
         *program.command,
         "build",
-        "--layers",
+        f"--layers={'false' if is_list else 'true'}",
         "--force-rm",
         f"--file={build.dockerfile}",
-        f"--manifest={image.uri}" if len(platforms) > 1 else f"--tag={image.uri}",
+        f"--ignorefile={ignored}",
+        f"--manifest={name}" if is_list else f"--tag={name}",
         f"--platform={','.join(platforms)}",
-        *_access(build, image.base_image or image.uri, request),
+        *_access(build, image.base_image or name, request),
         *build.options,
         str(build.context),
     ]
-    if len(platforms) > 1:
+    if is_list:
         # It adds to a list that is there already.
-        await build.run([*program.command, "manifest", "rm", image.uri], env)
+        await build.run([*program.command, "manifest", "rm", name], env)
     done = await build.run(command, env, request.progress)
     if done.code:
         failure = failure_in(done.lines)

@@ -11,8 +11,9 @@ from attrs import frozen
 __all__ = ["Failure", "failure_in"]
 
 _STEP = re.compile(r"(?:\[[^\]]+\] )?STEP \d+(?:/\d+)?: (.*)", re.DOTALL)
-_ERROR = re.compile(r"(?:Error|error|ERRO\[\d+\])[: ]+(.*)")
+_ERROR = re.compile(r"(?:Error: |error |ERRO\[\d+\] )(.*)")
 _AT_STEP = re.compile(r"building at STEP (\"(?:[^\"\\]|\\.)*\"): (.*)")
+_CODE = re.compile(r"exit status \d+$")
 #: How it says that a program of the image has failed, which the program's own lines explain.
 _SUBPROCESS = re.compile(r"subprocess exited with status \d+$")
 
@@ -41,7 +42,7 @@ def failure_in(lines: Iterable[str]) -> Failure:
     Example:
         >>> failure = failure_in(["STEP 2/2: RUN false", "no", 'Error: building at STEP "RUN false": exit status 1'])
         >>> failure.instruction, failure.reason, failure.lines
-        ('RUN false', 'exit status 1', ('no',))
+        ('RUN false', 'It ended with exit status 1.', ('no',))
     """
     step, reason = "", ""
     said: list[str] = []
@@ -50,11 +51,16 @@ def failure_in(lines: Iterable[str]) -> Failure:
             step, said = found[1], []
         elif found := _ERROR.match(line):
             reason = found[1]
+            if _AT_STEP.search(reason) is None:
+                # It may be the image's program that says so.
+                said.append(line)
         elif not _SUBPROCESS.match(line):
             said.append(line)
     at = _AT_STEP.search(reason)
     if at is not None:
-        return Failure(instruction=_unquoted(at[1]), reason=at[2], lines=tuple(said))
+        code = _CODE.search(at[2])
+        reason = f"It ended with {code[0]}." if code is not None else at[2]
+        return Failure(instruction=_unquoted(at[1]), reason=reason, lines=tuple(said))
     return Failure(instruction=step, reason=reason, lines=tuple(said))
 
 

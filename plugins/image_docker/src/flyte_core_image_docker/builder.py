@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
 
 from flyte_core.errors import ImageBuildError
 
-from flyte_core.images.dockerfile import Prepared, build_error, docker_config, prepared, say_plan
+from flyte_core.images.dockerfile import Prepared, build_error, docker_config, prepared, render, say_plan
 from flyte_core.images.protocol import BuildRequest, ImageChecker, build_request
 from flyte_core.models import Image
 from flyte_core_image_docker.checker import DockerEngineChecker
@@ -51,7 +52,8 @@ class DockerImageBuilder:
         if dry_run:
             await say_plan(image, request)
             return image.uri
-        async with prepared(image, request) as build:
+        plan = await asyncio.to_thread(render, image, request.settings)
+        async with prepared(plan, image, request) as build:
             env = _environment(build)
             client = await find_client(env)
             wanted = await _platforms(client, image, request, env)

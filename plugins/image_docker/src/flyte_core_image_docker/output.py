@@ -12,6 +12,8 @@ __all__ = ["Failure", "failure_in", "is_noise"]
 _LINE = re.compile(r"#(\d+) (.*)")
 _TIMED = re.compile(r"\d+\.\d+ ?")
 _PLACE = re.compile(r"\[(?P<place>[^\]]*)\] (?P<text>.*)", re.DOTALL)
+_BASE = re.compile(r"load metadata for (\S+)")
+_CODE = re.compile(r"(exit code:? \d+)$")
 _NOISE = re.compile(r"#\d+ sha256:[0-9a-f]{64}( [\d.]+[kMG]?B / .*)?$")
 
 
@@ -44,7 +46,7 @@ def failure_in(lines: Iterable[str]) -> Failure:
     Example:
         >>> failure = failure_in(["#5 [2/2] RUN false", "#5 0.3 no", "#5 ERROR: exit code: 1"])
         >>> failure.instruction, failure.reason, failure.lines
-        ('RUN false', 'exit code: 1', ('no',))
+        ('RUN false', 'It ended with exit code: 1.', ('no',))
     """
     names: dict[str, str] = {}
     said: dict[str, list[str]] = {}
@@ -68,10 +70,14 @@ def failure_in(lines: Iterable[str]) -> Failure:
     if failed is None:
         return Failure(reason=_last(told), lines=tuple(told))
     place = _PLACE.match(names.get(failed, ""))
-    is_instruction = place is not None and place["place"] != "internal"
+    instruction = place["text"] if place is not None else ""
+    if place is not None and place["place"] == "internal":
+        base = _BASE.match(instruction)
+        instruction = f"FROM {base[1]}" if base is not None else ""
+    code = _CODE.search(errors[failed])
     return Failure(
-        instruction=place["text"] if place is not None and is_instruction else "",
-        reason=errors[failed],
+        instruction=instruction,
+        reason=f"It ended with {code[1]}." if code is not None else errors[failed],
         lines=tuple(said.get(failed, ())),
     )
 
