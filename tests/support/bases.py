@@ -84,7 +84,7 @@ def _once(api: Any, name: str, state: str, make: Any, environment: dict[str, str
     return uri
 
 
-class _locked:  # noqa: N801 - a context manager
+class _locked:
     def __init__(self, name: str) -> None:
         self._path = Path(tempfile.gettempdir()) / f"flyte-core-{os.getuid()}-{name}.lock"
 

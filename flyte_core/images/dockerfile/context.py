@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flyte_core.errors import MissingSourceError, SourceError
-from flyte_core.images.dockerfile.plan import ContextFile, Plan
+
+if TYPE_CHECKING:
+    from flyte_core.images.dockerfile.plan import ContextFile, Plan
 
 __all__ = ["describe", "write_context"]
 
@@ -48,7 +51,7 @@ def write_context(plan: Plan, folder: str | os.PathLike[str]) -> tuple[Path, Pat
         _write(file, context / file.path)
     # After their files, which change the times of folders.
     for where, _, _ in os.walk(context, topdown=False):
-        os.chmod(where, 0o755)
+        Path(where).chmod(0o755)
         os.utime(where, (_TIME, _TIME))
     return dockerfile, context
 
@@ -92,11 +95,14 @@ def describe(plan: Plan) -> str:
     lines.append(f"Build context, {many}, {sum(sizes):,} bytes" + (":" if sizes else "."))
     for file, size in sorted(zip(plan.files, sizes, strict=True), key=lambda pair: pair[0].path):
         lines.append(f"{size:12,}  {file.path}" + (f" -> {file.target}" if file.target is not None else ""))
-    lines += [f"Secret {one.id}: {one.secret.key}" + (f" of {one.secret.group}" if one.secret.group else "") for one in plan.secrets]
+    lines += [
+        f"Secret {one.id}: {one.secret.key}" + (f" of {one.secret.group}" if one.secret.group else "")
+        for one in plan.secrets
+    ]
     return "\n".join(lines)
 
 
 def _size(file: ContextFile) -> int:
     if file.target is not None:
         return 0
-    return len(file.source) if isinstance(file.source, bytes) else os.stat(file.source).st_size
+    return len(file.source) if isinstance(file.source, bytes) else Path(file.source).stat().st_size

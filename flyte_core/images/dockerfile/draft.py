@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
 from flyte_core.errors import SourceError
 from flyte_core.images.dockerfile.plan import BuildSecret, ContextFile, Plan, Step
 from flyte_core.images.dockerfile.quoting import NEWLINE, mount_value
-from flyte_core.images.settings import ImageSettings
 from flyte_core.models import Image, Secret
 from flyte_core.models.layers import Layer, layer_files
+
+if TYPE_CHECKING:
+    from flyte_core.images.settings import ImageSettings
 
 __all__ = ["INDENT", "Draft", "Mounted", "cache_mount", "joined", "secret_id"]
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from flyte_core.errors import ImageBuildError, without_secrets
-from flyte_core.images.dockerfile.plan import Plan, Step
+
+if TYPE_CHECKING:
+    from flyte_core.images.dockerfile.plan import Plan, Step
 
 __all__ = ["build_error", "hint", "step_of"]
 
@@ -14,65 +17,129 @@ _TAIL = 20
 _LONGEST = 500
 
 #: What builders, package managers and programs say, and what helps; the first that is found counts.
-_HINTS: tuple[tuple[str, str], ...] = (
+_HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (
-        r"no space left on device|disk quota exceeded",
+        ("no space left on device", "disk quota exceeded"),
         "The builder's disk is full: make room, for example with `docker system prune` or `buildah prune`.",
     ),
     (
-        r"exec format error|no match for platform|does not match the specified platform|image operating system .* cannot",
-        "The image is for another architecture than the machine's: choose the platform of the Image, or install "
-        "emulation (binfmt, qemu-user-static) where it is built.",
+        ("exec format error", "no match for platform", "does not match the specified platform"),
+        (
+            "The image is for another architecture than the machine's: choose the platform of the Image, or install "
+            "emulation (qemu-user-static) where it is built."
+        ),
     ),
     (
-        r"secret .*not found|could not find secret|secrets? .* (?:missing|required)|no secret",
+        ("secret .*not found", "could not find secret", "no secret"),
         "A secret is not there: set its variable, or write its file.",
     ),
     (
-        r"401 Unauthorized|403 Forbidden|unauthorized|authentication required|no basic auth credentials|denied: "
-        r"|insufficient_scope|access to the resource is denied|HTTP Basic: Access denied|could not read Username",
-        "Credentials are missing or not enough: log in to the registry (`docker login`, `buildah login`) or give the "
-        "image a registry_secret; for a package index, put the secret into secret_mounts and $NAME into the URL.",
+        (
+            "401 Unauthorized",
+            "403 Forbidden",
+            "unauthorized",
+            "authentication required",
+            "no basic auth credentials",
+            "denied: ",
+            "insufficient_scope",
+            "HTTP Basic: Access denied",
+            "could not read Username",
+        ),
+        (
+            "Credentials are missing or not enough: log in to the registry (`docker login`, `buildah login`) or give the "
+            "image a registry_secret; for a package index, put the secret into secret_mounts and $NAME into the URL."
+        ),
     ),
     (
-        r"pull access denied|manifest unknown|manifest for .* not found|repository .* not found|name unknown"
-        r"|short-name .* did not resolve|failed to resolve source metadata|reading manifest|no such image|: not found\s*$",
-        "An image is not where it is pulled from: check its name and tag, log in if it is private, or name a mirror in "
-        "the settings' images.mirrors.",
+        (
+            "manifest unknown",
+            "manifest for .* not found",
+            "repository .* not found",
+            "name unknown",
+            "short-name .* did not resolve",
+            "failed to resolve source metadata",
+            "reading manifest",
+            "no such image",
+            r": not found\s*$",
+        ),
+        (
+            "An image is not where it is pulled from: check its name and tag, log in if it is private, or name a mirror "
+            "in the settings' images.mirrors."
+        ),
     ),
     (
-        r"Temporary failure (?:in name )?resolv|Could not resolve|[Nn]ame (?:or service )?(?:not known|does not resolve)"
-        r"|no such host|[Nn]etwork is unreachable|[Cc]onnection (?:refused|timed out|reset)|i/o timeout|dns error"
-        r"|failed to lookup address|TLS handshake timeout|Failed to (?:fetch|establish)|error sending request"
-        r"|client error \(Connect\)|CERTIFICATE_VERIFY_FAILED|invalid peer certificate|certificate signed by unknown",
-        "The network did not answer, or its certificate is not trusted: check proxies (HTTP_PROXY, HTTPS_PROXY), and "
-        "name indexes, mirrors, wheels or apt_sources in the settings' table images.",
+        ("python3: (?:command )?not found", 'exec: "python3"', "No module named (?:venv|ensurepip)"),
+        (
+            "The base image has no Python that uv could be installed with: name an image that has uv in the settings, as "
+            'images.uv = "image:ghcr.io/astral-sh/uv:0.8".'
+        ),
     ),
     (
-        r"No solution found|was not found in the (?:package registry|provided package locations)|No matching distribution"
-        r"|Unable to locate package|has no installation candidate|there are no versions of|no version of",
-        "A package was not found: check its name and version, its index, and that it is there for this Python and "
-        "platform.",
+        (
+            "No solution found",
+            "was not found in the (?:package registry|provided package locations)",
+            "No matching distribution",
+            "Unable to locate package",
+            "has no installation candidate",
+        ),
+        (
+            "A package was not found: check its name and version, its index, and that it is there for this Python and "
+            "platform."
+        ),
     ),
     (
-        r"python3: (?:command )?not found|exec: \"python3\"|No module named (?:venv|ensurepip)",
-        'The base image has no Python that uv could be installed with: name an image that has uv in the settings, as '
-        'images.uv = "image:ghcr.io/astral-sh/uv:0.8".',
+        (
+            "Temporary failure (?:in name )?resolv",
+            "Could not resolve",
+            "[Nn]ame (?:or service )?(?:not known|does not resolve)",
+            "no such host",
+            "[Nn]etwork is unreachable",
+            "[Cc]onnection (?:refused|timed out)",
+            "i/o timeout",
+            "dns error",
+            "failed to lookup address",
+            "TLS handshake timeout",
+            "Failed to (?:fetch|establish)",
+            "error sending request",
+            "CERTIFICATE_VERIFY_FAILED",
+            "invalid peer certificate",
+            "certificate signed by unknown",
+        ),
+        (
+            "The network did not answer, or its certificate is not trusted: check proxies (HTTP_PROXY, HTTPS_PROXY), and "
+            "name indexes, mirrors, wheels or apt_sources in the settings' table images."
+        ),
     ),
     (
-        r"[Pp]ermission denied|[Oo]peration not permitted|EACCES",
-        "A file or the builder may not be used by this user: check its mode and owner, and whether the user may use "
-        "the engine.",
+        (
+            "Cannot connect to the Docker daemon",
+            "error during connect",
+            "code = Unavailable",
+            "transport is closing",
+            "unexpected EOF",
+            "closing transport",
+            "error reading from server: EOF",
+            "[Cc]onnection (?:is )?(?:closed|reset)",
+            "context canceled",
+        ),
+        (
+            "The engine went away while it built: see that it runs (`docker info`), and build again; what is built "
+            "already is kept."
+        ),
     ),
     (
-        r"Cannot connect to the Docker daemon|error during connect|rpc error: code = Unavailable|transport is closing"
-        r"|unexpected EOF|closing transport|error reading from server: EOF|connection (?:is )?closed|context canceled",
-        "The engine went away while it built: see that it runs (`docker info`), and build again; what is built already "
-        "is kept.",
+        ("[Pp]ermission denied", "[Oo]peration not permitted", "EACCES"),
+        (
+            "A file or the builder may not be used by this user: check its mode and owner, and whether the user may use "
+            "the engine."
+        ),
     ),
-    (r"[Kk]illed\s*$|exit (?:code|status):? 137|out of memory", "A process was killed, mostly for want of memory."),
+    (
+        ("Killed\\s*$", "exit (?:code|status):? 137", "out of memory"),
+        "A process was killed, mostly for want of memory.",
+    ),
 )
-_COMPILED = tuple((re.compile(pattern), text) for pattern, text in _HINTS)
+_COMPILED = tuple((re.compile("|".join(signs), re.MULTILINE), text) for signs, text in _HINTS)
 
 
 def hint(lines: Iterable[str]) -> str:

@@ -62,7 +62,7 @@ def render_layer(draft: Draft, number: int, layer: Layer) -> list[str]:
         owner = f"{type(layer).__module__}.{type(layer).__qualname__}"
         raise ImageBuildError(
             f"layer {number} is of kind {layer.kind!r} ({owner}), which a Dockerfile has no instructions for; known "
-            f"are {', '.join(sorted(_RENDERERS))}. Say what it does with with_commands(), or use a builder that knows it"
+            f"are {', '.join(sorted(_RENDERERS))}. Say it with with_commands(), or use a builder that knows it"
         )
     return known[1](draft, f"{number:02d}-{layer.kind.replace('_', '-')}", layer)
 

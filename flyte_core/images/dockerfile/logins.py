@@ -6,12 +6,14 @@ import base64
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte_core.errors import ImageBuildError
 from flyte_core.images.dockerfile.secrets import find_secret
 from flyte_core.images.references import DOCKER_HUB, ImageReference
-from flyte_core.models import Image
+
+if TYPE_CHECKING:
+    from flyte_core.models import Image
 
 __all__ = ["auths_of", "docker_config"]
 
@@ -98,9 +100,9 @@ def docker_config(auths: dict[str, Any], folder: Path, own: Path) -> None:
     helpers = config.get("credHelpers") or {}
     if store:
         # A store stands in the way of what is in the file, so it is named for the other hosts alone.
-        helpers = {**{host: store for host in known}, **helpers}
+        helpers = {**dict.fromkeys(known, store), **helpers}
     config["credHelpers"] = {host: helper for host, helper in helpers.items() if host not in auths}
     config["auths"] = {**known, **auths}
     descriptor = os.open(folder / "config.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(config, file)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from flyte_core.models import Secret
+if TYPE_CHECKING:
+    from flyte_core.models import Secret
 
 __all__ = ["BuildSecret", "ContextFile", "Plan", "Step"]
+
+
+def _read_only(given: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(given))
 
 
 @frozen(kw_only=True)
@@ -78,4 +84,4 @@ class Plan:
     folders: tuple[str, ...] = ()
     secrets: tuple[BuildSecret, ...] = ()
     steps: tuple[Step, ...] = ()
-    args: Mapping[str, str] = field(factory=dict, converter=lambda given: MappingProxyType(dict(given)))
+    args: Mapping[str, str] = field(factory=dict, converter=_read_only)

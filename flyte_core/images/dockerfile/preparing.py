@@ -7,19 +7,21 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
 from flyte_core.images.dockerfile.context import describe, write_context
 from flyte_core.images.dockerfile.logins import auths_of
-from flyte_core.images.dockerfile.plan import Plan
 from flyte_core.images.dockerfile.rendering import render
 from flyte_core.images.dockerfile.secrets import FoundSecret, Masked, find_secrets
 from flyte_core.images.dockerfile.work import work_folder
-from flyte_core.images.protocol import BuildRequest
 from flyte_core.images.running import Finished, run
-from flyte_core.models import Image
+
+if TYPE_CHECKING:
+    from flyte_core.images.dockerfile.plan import Plan
+    from flyte_core.images.protocol import BuildRequest
+    from flyte_core.models import Image
 
 __all__ = ["Prepared", "prepared", "say_plan"]
 
@@ -61,9 +63,7 @@ class Prepared:
         """The environment that these options take their values from."""
         return {**os.environ, **self.plan.args}
 
-    async def run(
-        self, command: list[str], env: dict[str, str], say: Callable[[str], None] | None = None
-    ) -> Finished:
+    async def run(self, command: list[str], env: dict[str, str], say: Callable[[str], None] | None = None) -> Finished:
         """Run a program whose output shows no secret, in ``say`` and in the result; arguments as `running.run`."""
         done = await run(command, env=env, say=None if say is None else lambda line: say(self.masked(line)))
         return Finished(code=done.code, lines=tuple(map(self.masked, done.lines)))

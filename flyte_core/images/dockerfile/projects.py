@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte_core.errors import SourceError
 from flyte_core.images.dockerfile.draft import Draft, cache_mount, joined
 from flyte_core.images.dockerfile.python import UV, VENV, Installer, extra_words
-from flyte_core.models.layers import PoetryProject, UVProject
+
+if TYPE_CHECKING:
+    from flyte_core.models.layers import PoetryProject, UVProject
 
 __all__ = ["poetry_project", "uv_project"]
 
@@ -90,16 +93,23 @@ def poetry_project(draft: Draft, folder: str, layer: PoetryProject) -> list[str]
         *_itself(installer, whole and not alone),
         *([f"&& rm -rf {_POETRY_CACHE}"] if secrets.mounts else []),
     ]
-    return ["RUN " + joined([*installer.mounts, *cached, draft.uv_mount, draft.mount_layer_files(layer, folder, _PROJECT, writable=whole), *command])]
+    return [
+        "RUN "
+        + joined(
+            [
+                *installer.mounts,
+                *cached,
+                draft.uv_mount,
+                draft.mount_layer_files(layer, folder, _PROJECT, writable=whole),
+                *command,
+            ]
+        )
+    ]
 
 
 def _is_package(pyproject: Path) -> bool:
     """Whether there is anything to install of a project itself."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
+    tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         table: dict[str, Any] = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flyte_core.errors import InvalidValueError, MissingSourceError
 from flyte_core.images.dockerfile.draft import Draft, Mounted, cache_mount, joined
 from flyte_core.images.dockerfile.plan import ContextFile
 from flyte_core.images.dockerfile.quoting import shell_word
-from flyte_core.images.settings import ImageSettings
-from flyte_core.models.layers import PipOption
+
+if TYPE_CHECKING:
+    from flyte_core.images.settings import ImageSettings
+    from flyte_core.models.layers import PipOption
 
 __all__ = ["UV", "VENV", "Installer", "environment_steps", "extra_words", "uv_image", "uv_stage"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flyte_core.errors import ImageBuildError, MissingSourceError
 from flyte_core.images.dockerfile.draft import Draft, joined
@@ -12,10 +13,12 @@ from flyte_core.images.dockerfile.plan import ContextFile, Plan, Step
 from flyte_core.images.dockerfile.python import environment_steps, uv_image, uv_stage
 from flyte_core.images.dockerfile.quoting import NEWLINE, env_value
 from flyte_core.images.references import DOCKER_HUB, ImageReference
-from flyte_core.images.settings import ImageSettings
-from flyte_core.models import Image
 from flyte_core.models.image_dockerfile import context_rules
 from flyte_core.sources import list_tree, reads_context
+
+if TYPE_CHECKING:
+    from flyte_core.images.settings import ImageSettings
+    from flyte_core.models import Image
 
 __all__ = ["mirrored", "render", "render_uv"]
 
@@ -106,7 +109,9 @@ def _add_uv_stage(draft: Draft, base: str, qualified: bool) -> None:
 
 def _labels(image: Image) -> str:
     labels = {"title": image.name, "base.name": str(ImageReference.parse(image.base_image or ""))}
-    return "LABEL " + joined(f"org.opencontainers.image.{key}={env_value(text)}" for key, text in labels.items() if text)
+    return "LABEL " + joined(
+        f"org.opencontainers.image.{key}={env_value(text)}" for key, text in labels.items() if text
+    )
 
 
 def mirrored(name: str, settings: ImageSettings, *, qualified: bool = False) -> str:
@@ -140,9 +145,7 @@ def _own_dockerfile(dockerfile: Path) -> Plan:
     steps = tuple(Step(text=one, origin=f"{dockerfile.name}") for one in _instructions(text))
     if not reads_context(text):
         return Plan(text=text, steps=steps)
-    return Plan(
-        text=text, files=tuple(_beside(dockerfile)), folders=tuple(_empty_folders(dockerfile)), steps=steps
-    )
+    return Plan(text=text, files=tuple(_beside(dockerfile)), folders=tuple(_empty_folders(dockerfile)), steps=steps)
 
 
 def _instructions(text: str) -> list[str]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from attrs import field, frozen
 
 from flyte_core.errors import ImageBuildError
-from flyte_core.images.dockerfile.plan import BuildSecret
-from flyte_core.models import Secret
+
+if TYPE_CHECKING:
+    from flyte_core.images.dockerfile.plan import BuildSecret
+    from flyte_core.models import Secret
 
 __all__ = ["FoundSecret", "Masked", "find_secret", "find_secrets"]
 

@@ -7,15 +7,18 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flyte_core.errors import ImageBuildError
 from flyte_core.images.dockerfile import Plan, Prepared, build_error, prepared, render, render_uv, say_plan
 from flyte_core.images.protocol import BuildRequest, ImageChecker, build_request
 from flyte_core.images.references import ImageReference
-from flyte_core.models import Image
 from flyte_core_image_buildah.checker import LocalStorageChecker
 from flyte_core_image_buildah.output import failure_in
 from flyte_core_image_buildah.program import Program, able_platforms, find_program, own_platform
+
+if TYPE_CHECKING:
+    from flyte_core.models import Image
 
 __all__ = ["BuildahImageBuilder"]
 
@@ -107,7 +110,7 @@ def _auth_file(build: Prepared) -> Path:
         known = next((one for one in _own_auth_files() if one.is_file()), None)
         config = json.loads(known.read_text(encoding="utf-8")) if known is not None else {}
         config["auths"] = {**(config.get("auths") or {}), **build.auths}
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump(config, file)
     return path
 

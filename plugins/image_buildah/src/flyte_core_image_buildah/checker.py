@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from typing import TYPE_CHECKING
 
 from flyte_core.errors import ImageBuildError
 from flyte_core.images.running import run
-from flyte_core.models import Architecture
 from flyte_core_image_buildah.program import find_program
+
+if TYPE_CHECKING:
+    from flyte_core.models import Architecture
 
 __all__ = ["LocalStorageChecker"]
 

@@ -6,15 +6,17 @@ import asyncio
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flyte_core.errors import ImageBuildError
-
 from flyte_core.images.dockerfile import Prepared, build_error, docker_config, prepared, render, say_plan
 from flyte_core.images.protocol import BuildRequest, ImageChecker, build_request
-from flyte_core.models import Image
 from flyte_core_image_docker.checker import DockerEngineChecker
 from flyte_core_image_docker.client import Client, find_client
 from flyte_core_image_docker.output import failure_in, is_noise
+
+if TYPE_CHECKING:
+    from flyte_core.models import Image
 
 __all__ = ["DockerImageBuilder"]
 
@@ -109,9 +111,7 @@ def _options(build: Prepared, image: Image, platforms: tuple[str, ...]) -> list[
     ]
 
 
-async def _run(
-    command: list[str], image: Image, request: BuildRequest, build: Prepared, env: dict[str, str]
-) -> None:
+async def _run(command: list[str], image: Image, request: BuildRequest, build: Prepared, env: dict[str, str]) -> None:
     def say(line: str) -> None:
         if not is_noise(line):
             request.progress(line)
@@ -119,9 +119,7 @@ async def _run(
     done = await build.run(command, env, say)
     if done.code:
         failure = failure_in(done.lines)
-        raise build_error(
-            image.uri, build.plan, failure.lines, failed=failure.instruction, reason=failure.reason
-        )
+        raise build_error(image.uri, build.plan, failure.lines, failed=failure.instruction, reason=failure.reason)
 
 
 async def _push(client: Client, image: Image, request: BuildRequest, build: Prepared, env: dict[str, str]) -> str:
@@ -130,7 +128,9 @@ async def _push(client: Client, image: Image, request: BuildRequest, build: Prep
         raise build_error(image.uri, build.plan, done.lines, during="pushing")
     found = [digest[1] for line in done.lines if (digest := _DIGEST.search(line))]
     if not found:
-        raise ImageBuildError(f"{image.uri} was pushed, but docker has not told its digest: {' '.join(done.lines[-3:])}")
+        raise ImageBuildError(
+            f"{image.uri} was pushed, but docker has not told its digest: {' '.join(done.lines[-3:])}"
+        )
     return f"{image.uri}@{found[-1]}"
 
 

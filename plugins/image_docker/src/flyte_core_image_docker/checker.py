@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte_core.errors import ImageBuildError
-from flyte_core.models import Architecture
+
+if TYPE_CHECKING:
+    from flyte_core.models import Architecture
 
 __all__ = ["DockerEngineChecker"]
 
@@ -60,4 +62,8 @@ def _engine(docker: Any) -> Any:
     if os.environ.get("DOCKER_HOST"):
         return docker.from_env()
     context = docker.ContextAPI.get_current_context()
-    return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig or False) if context.Host else docker.from_env()
+    return (
+        docker.DockerClient(base_url=context.Host, tls=context.TLSConfig or False)
+        if context.Host
+        else docker.from_env()
+    )
