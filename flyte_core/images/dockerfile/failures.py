@@ -206,12 +206,10 @@ def build_error(
     if tail:
         parts.append("Its last lines:\n" + _indented(tail))
     if reason and not any(reason in line for line in tail):
-        parts.append(reason)
+        parts.append(without_secrets(reason))
     told = hint([*tail, reason])
-    if told:
-        parts.append(told)
-    return ImageBuildError(without_secrets("\n".join(parts)))
+    return ImageBuildError("\n".join([*parts, told] if told else parts))
 
 
 def _indented(lines: Iterable[str]) -> str:
-    return "\n".join(f"    {line[:_LONGEST]}" for line in lines)
+    return "\n".join(f"    {without_secrets(line[:_LONGEST])}" for line in lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 
@@ -12,7 +11,7 @@ __all__ = ["Failure", "failure_in"]
 
 _STEP = re.compile(r"(?:\[[^\]]+\] )?STEP \d+(?:/\d+)?: (.*)", re.DOTALL)
 _ERROR = re.compile(r"(?:Error: |error |ERRO\[\d+\] )(.*)")
-_AT_STEP = re.compile(r"building at STEP (\"(?:[^\"\\]|\\.)*\"): (.*)")
+_AT_STEP = re.compile(r"building at STEP \"(.*)\": (.*)", re.DOTALL)
 _CODE = re.compile(r"exit status \d+$")
 #: How it says that a program of the image has failed, which the program's own lines explain.
 _SUBPROCESS = re.compile(r"subprocess exited with status \d+$")
@@ -60,13 +59,6 @@ def failure_in(lines: Iterable[str]) -> Failure:
     if at is not None:
         code = _CODE.search(at[2])
         reason = f"It ended with {code[0]}." if code is not None else at[2]
-        return Failure(instruction=_unquoted(at[1]), reason=reason, lines=tuple(said))
+        return Failure(instruction=at[1], reason=reason, lines=tuple(said))
     return Failure(instruction=step, reason=reason, lines=tuple(said))
 
-
-def _unquoted(text: str) -> str:
-    try:
-        return str(json.loads(text))
-    except ValueError:
-        # Go escapes more than JSON does.
-        return text[1:-1].replace('\\"', '"').replace("\\\\", "\\")
