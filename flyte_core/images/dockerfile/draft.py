@@ -44,22 +44,21 @@ class Mounted:
 
     Attributes:
         mounts: its ``--mount`` options.
-        prelude: what its shell does first, so that variables hold the secrets.
+        preludes: what its shell does first, so that variables hold the secrets.
         variables: the names of these variables.
     """
 
     def __init__(self, secrets: Sequence[Secret]) -> None:
         self.mounts: list[str] = []
         self.variables: tuple[str, ...] = tuple(one.as_env_var for one in secrets if one.as_env_var)
-        preludes = []
+        self.preludes: list[str] = []
         for secret in secrets:
             name = secret_id(secret)
             if secret.mount is not None:
                 self.mounts.append(f"--mount=type=secret,id={name},target={mount_value('mount', str(secret.mount))}")
             if secret.as_env_var:
                 self.mounts.append(f"--mount=type=secret,id={name}")
-                preludes.append(f'export {secret.as_env_var}="$(cat /run/secrets/{name})"; ')
-        self.prelude = "".join(preludes)
+                self.preludes.append(f'export {secret.as_env_var}="$(cat /run/secrets/{name})";')
 
 
 class Draft:

@@ -34,20 +34,10 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
         "A secret is not there: set its variable, or write its file.",
     ),
     (
+        ("python3: (?:command )?not found", 'exec: "python3"', "No module named (?:venv|ensurepip)"),
         (
-            "401 Unauthorized",
-            "403 Forbidden",
-            "unauthorized",
-            "authentication required",
-            "no basic auth credentials",
-            "denied: ",
-            "insufficient_scope",
-            "HTTP Basic: Access denied",
-            "could not read Username",
-        ),
-        (
-            "Credentials are missing or not enough: log in to the registry (`docker login`, `buildah login`) or give the "
-            "image a registry_secret; for a package index, put the secret into secret_mounts and $NAME into the URL."
+            "The base image has no Python that uv could be installed with: name an image that has uv in the settings, "
+            'as images.uv = "image:ghcr.io/astral-sh/uv:0.8".'
         ),
     ),
     (
@@ -60,18 +50,29 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
             "failed to resolve source metadata",
             "reading manifest",
             "no such image",
-            r": not found\s*$",
+            r"^(?:ERROR: )?[^\s/]\S*/\S+: not found\s*$",
+            "pull access denied",
         ),
         (
-            "An image is not where it is pulled from: check its name and tag, log in if it is private, or name a mirror "
-            "in the settings' images.mirrors."
+            "An image is not where it is pulled from: check its name and tag, log in if it is private, or name a "
+            "mirror in the settings' images.mirrors."
         ),
     ),
     (
-        ("python3: (?:command )?not found", 'exec: "python3"', "No module named (?:venv|ensurepip)"),
         (
-            "The base image has no Python that uv could be installed with: name an image that has uv in the settings, as "
-            'images.uv = "image:ghcr.io/astral-sh/uv:0.8".'
+            "401 Unauthorized",
+            "403 Forbidden",
+            "unauthorized",
+            "authentication required",
+            "no basic auth credentials",
+            "denied: ",
+            "insufficient_scope",
+            "HTTP Basic: Access denied",
+            "could not read Username",
+        ),
+        (
+            "Credentials are missing or not enough: log in to the registry (`docker login`, `buildah login`) or give "
+            "the image a registry_secret; for a package index, put the secret into secret_mounts and $NAME into the URL."
         ),
     ),
     (
@@ -106,8 +107,8 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
             "certificate signed by unknown",
         ),
         (
-            "The network did not answer, or its certificate is not trusted: check proxies (HTTP_PROXY, HTTPS_PROXY), and "
-            "name indexes, mirrors, wheels or apt_sources in the settings' table images."
+            "The network did not answer, or its certificate is not trusted: check proxies (HTTP_PROXY, HTTPS_PROXY), "
+            "and name indexes, mirrors, wheels or apt_sources in the settings' table images."
         ),
     ),
     (
@@ -130,8 +131,8 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("[Pp]ermission denied", "[Oo]peration not permitted", "EACCES"),
         (
-            "A file or the builder may not be used by this user: check its mode and owner, and whether the user may use "
-            "the engine."
+            "A file or the builder may not be used by this user: check its mode and owner, and whether the user may "
+            "use the engine."
         ),
     ),
     (

@@ -105,11 +105,11 @@ def _commands(draft: Draft, folder: str, layer: Commands) -> list[str]:
     secrets = draft.secrets(layer.secret_mounts)
     instructions = []
     for command in layer.commands:
-        mounts, prelude = list(secrets.mounts), secrets.prelude
+        mounts, preludes = list(secrets.mounts), list(secrets.preludes)
         if draft.uv_from and re.search(r"(?<![\w./-])uvx?(?![\w./=-])", command):
             mounts.append(draft.uv_mount)
-            prelude += 'export PATH="$PATH:/opt/uv/bin"; '
-        instructions.append("RUN " + joined([*mounts, run_text(command, prelude)]))
+            preludes.append('export PATH="$PATH:/opt/uv/bin";')
+        instructions.append("RUN " + joined([*mounts, run_text(command, preludes)]))
     return instructions
 
 
@@ -137,7 +137,8 @@ def _apt(draft: Draft, folder: str, layer: AptPackages) -> list[str]:
         + joined(
             [
                 *mounts,
-                f"{secrets.prelude}apt-get{options} update &&",
+                *secrets.preludes,
+                f"apt-get{options} update &&",
                 # Debian's images throw away what lies in the usual folder for archives.
                 f"DEBIAN_FRONTEND=noninteractive apt-get{options} -o Dir::Cache::archives={_APT_ARCHIVES}",
                 "install --yes --no-install-recommends",
@@ -157,7 +158,8 @@ def _install(draft: Draft, layer: Any, words: list[str], mounts: list[str]) -> l
                 *installer.mounts,
                 draft.uv_mount,
                 *mounts,
-                f"{secrets.prelude}{installer.uv('pip install')} {_PYTHON}",
+                *secrets.preludes,
+                f"{installer.uv('pip install')} {_PYTHON}",
                 *installer.options,
                 *_wrapped([shell_word(word, secrets.variables) for word in words]),
             ]
@@ -194,7 +196,8 @@ def _wheels(draft: Draft, folder: str, layer: PythonWheels) -> list[str]:
                 draft.uv_mount,
                 draft.mount_layer_files(layer, folder, "/mnt/package"),
                 # By itself first: an index may have a newer one of that name.
-                f"{secrets.prelude}{installer.uv('pip install')} {_PYTHON}",
+                *secrets.preludes,
+                f"{installer.uv('pip install')} {_PYTHON}",
                 f"--no-index --no-deps --reinstall {'--pre ' if layer.pre else ''}{found} {name} &&",
                 f"{installer.uv('pip install')} {_PYTHON}",
                 *installer.options,

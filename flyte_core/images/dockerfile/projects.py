@@ -37,7 +37,8 @@ def uv_project(draft: Draft, folder: str, layer: UVProject) -> list[str]:
         # Not editable: the project's folder is there while it is installed, and never again.
         mode = "--no-editable" if whole else "--no-install-project"
         command = [
-            f"{secrets.prelude}UV_PROJECT_ENVIRONMENT={VENV} {installer.uv('sync')}",
+            *secrets.preludes,
+            f"UV_PROJECT_ENVIRONMENT={VENV} {installer.uv('sync')}",
             f"{_PYTHON} --project {_PROJECT} --frozen --inexact {mode}",
             *installer.options,
         ]
@@ -46,7 +47,8 @@ def uv_project(draft: Draft, folder: str, layer: UVProject) -> list[str]:
     listed = "/tmp/locked.txt"  # noqa: S108 - in the image that is built
     words = extra_words(layer.extra_args, secrets.variables)
     command = [
-        f"{secrets.prelude}{UV} export {_PYTHON} --project {_PROJECT} --frozen --no-emit-project",
+        *secrets.preludes,
+        f"{UV} export {_PYTHON} --project {_PROJECT} --frozen --no-emit-project",
         *words,
         f"{installer.cache} --quiet --output-file {listed} &&",
         f"{installer.uv('pip install')} {_PYTHON}",
@@ -83,7 +85,8 @@ def poetry_project(draft: Draft, folder: str, layer: PoetryProject) -> list[str]
     words = extra_words(layer.extra_args, secrets.variables)
     alone = any("--no-root" in word.split() for word in words)
     command = [
-        f"{secrets.prelude}export VIRTUAL_ENV={VENV} POETRY_CACHE_DIR={_POETRY_CACHE}; cd {_PROJECT} &&",
+        *secrets.preludes,
+        f"export VIRTUAL_ENV={VENV} POETRY_CACHE_DIR={_POETRY_CACHE}; cd {_PROJECT} &&",
         f"{UV} tool run {installer.cache} {_PYTHON}",
         *installer.sources,
         "poetry install --no-interaction --compile",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from flyte_core.errors import InvalidValueError
 
@@ -134,12 +134,12 @@ _JOINED = re.compile(r"(?:^|[^\\])\\$")
 _OPEN = re.compile(r"\\[ \t]*$")
 
 
-def run_text(command: str, prelude: str = "") -> str:
+def run_text(command: str, preludes: Sequence[str] = ()) -> str:
     """Write a shell command for ``RUN``, as it is where a Dockerfile gives it to the shell unchanged.
 
     Args:
         command: the command, perhaps of several lines.
-        prelude: what the shell does before it, in the same shell.
+        preludes: what the shell does before it, in the same shell; each ends with a semicolon.
 
     Returns:
         One logical line: the command itself, also where its lines are joined by backslashes; otherwise the shell's
@@ -151,7 +151,7 @@ def run_text(command: str, prelude: str = "") -> str:
         >>> print(run_text("cd /src\\nmake"))
         ["/bin/sh", "-c", "cd /src\\nmake"]
     """
-    text = prelude + command.strip("\n").lstrip()
+    text = command.strip("\n").lstrip()
     lines = text.split("\n")
     joined = all(_JOINED.search(line) for line in lines[:-1]) and not _OPEN.search(lines[-1])
     # Within an instruction of several lines a Dockerfile leaves out those that are blank or begin with #; and the
@@ -159,5 +159,5 @@ def run_text(command: str, prelude: str = "") -> str:
     kept = all(line.strip() and not line.lstrip().startswith("#") for line in lines[1:])
     plain = len(lines) == 1 or "'" not in text
     if joined and kept and plain and "\r" not in text and not text.startswith(("--", "[", "<<")):
-        return text
-    return json.dumps(["/bin/sh", "-c", text], ensure_ascii=False)
+        return " \\\n    ".join([*preludes, text])
+    return json.dumps(["/bin/sh", "-c", " ".join([*preludes, text])], ensure_ascii=False)

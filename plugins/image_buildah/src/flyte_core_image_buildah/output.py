@@ -61,4 +61,3 @@ def failure_in(lines: Iterable[str]) -> Failure:
         reason = f"It ended with {code[0]}." if code is not None else at[2]
         return Failure(instruction=at[1], reason=reason, lines=tuple(said))
     return Failure(instruction=step, reason=reason, lines=tuple(said))
-
