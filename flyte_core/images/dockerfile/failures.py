@@ -102,6 +102,7 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
             "TLS handshake timeout",
             "Failed to (?:fetch|establish)",
             "error sending request",
+            "attempts to connect to .* failed",
             "CERTIFICATE_VERIFY_FAILED",
             "invalid peer certificate",
             "certificate signed by unknown",
