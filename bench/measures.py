@@ -14,7 +14,7 @@ __all__ = ["MEASURES", "OURS", "REFERENCE", "TOOLS", "Measure", "Outcome"]
 
 OURS = "flyte_core"
 REFERENCE = "flyte"
-#: What a case compares with that is no SDK: the shell's tools, obstore, pandas, DuckDB, ADBC.
+#: What a case compares with that is no SDK: the shell's tools, obstore, pandas, DuckDB, ADBC, aiohttp.
 TOOLS = "tools"
 
 _BOTH = (OURS, REFERENCE)
@@ -139,6 +139,16 @@ def _no_server() -> str:
     return "" if shutil.which("initdb") or any(folders) else "there is no PostgreSQL server (package postgresql)"
 
 
+def _beyond_a_request(part: str) -> Value:
+    case = Case("registry", "part", part, (OURS, TOOLS))
+    return lambda runs: runs.median(case, OURS) - runs.median(case, TOOLS)
+
+
+def _no_registry() -> str:
+    """Say why no registry can be run here, if so."""
+    return "" if shutil.which("docker-registry") else "there is no registry (package docker-registry)"
+
+
 def _look_up(state: str) -> Value:
     return _median("lookup", "state", state, OURS, (OURS,))
 
@@ -187,6 +197,13 @@ MEASURES = (
     ),
     Measure("SQL: one row, called, beyond DuckDB", _beyond_the_driver("call"), None, 300 * _MICROSECOND),
     Measure("SQL: one row, nested in a run, beyond DuckDB", _beyond_the_driver("nested"), None, 300 * _MICROSECOND),
+    Measure(
+        "image looked up in its registry, beyond one bare request",
+        _beyond_a_request("warm"),
+        None,
+        30 * _MILLISECOND,
+        hindrance=_no_registry,
+    ),
     Measure("CoPilot download of 1,000 variables, whole process", _copilot("download-small"), None, 0.4),
     Measure("CoPilot upload of 1,000 variables, whole process", _copilot("upload-small"), None, 0.4),
     Measure("CoPilot download of 1 GB, beside cp and sync", *_beside_tools("copilot", "download-blob"), 1.3),

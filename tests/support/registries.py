@@ -347,10 +347,18 @@ class Authority:
         constraints = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
         subject = ("-subj", "/CN=authority of the tests")
         _openssl("req", "-x509", *key, "-keyout", self._ca_key, "-out", self.ca, *subject, *constraints)
-        self._sign(self.certificate, self.key, "server", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-        self._sign(self.client_certificate, self.client_key, "client", "extendedKeyUsage=clientAuth")
+        self.issue(self.certificate, self.key, "server", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+        self.issue(self.client_certificate, self.client_key, "client", "extendedKeyUsage=clientAuth")
 
-    def _sign(self, certificate: Path, key: Path, name: str, extension: str) -> None:
+    def issue(self, certificate: Path, key: Path, name: str, extension: str) -> None:
+        """Make a certificate and its key.
+
+        Args:
+            certificate: where it goes.
+            key: where its key goes.
+            name: whose it is.
+            extension: in OpenSSL's notation.
+        """
         request, extensions = certificate.with_suffix(".csr"), certificate.with_suffix(".ext")
         made = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
         _openssl("req", *made, "-keyout", key, "-out", request, "-subj", f"/CN={name}")

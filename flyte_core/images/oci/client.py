@@ -140,6 +140,9 @@ class RegistryClient:
         """
         name = ImageReference.parse(reference) if isinstance(reference, str) else reference
         wanted = check_platforms("find_manifest", platforms)
+        # Takes a second on a busy machine, which is not the registry's.
+        import aiohttp  # noqa: F401
+
         place = place_of(name, self._settings)
         lookup = Lookup(
             image=str(name),
