@@ -144,6 +144,11 @@ def _beyond_a_request(part: str) -> Value:
     return lambda runs: runs.median(case, OURS) - runs.median(case, TOOLS)
 
 
+def _beyond_docker() -> Value:
+    case = Case("images", "part", "cold", (OURS, TOOLS), is_long=True)
+    return lambda runs: runs.median(case, OURS) - runs.median(case, TOOLS)
+
+
 def _no_registry() -> str:
     """Say why no registry can be run here, if so."""
     return "" if shutil.which("docker-registry") else "there is no registry (package docker-registry)"
@@ -204,6 +209,7 @@ MEASURES = (
         30 * _MILLISECOND,
         hindrance=_no_registry,
     ),
+    Measure("image built cold, beyond docker build", _beyond_docker(), None, 1.0, hindrance=_no_engine),
     Measure("CoPilot download of 1,000 variables, whole process", _copilot("download-small"), None, 0.4),
     Measure("CoPilot upload of 1,000 variables, whole process", _copilot("upload-small"), None, 0.4),
     Measure("CoPilot download of 1 GB, beside cp and sync", *_beside_tools("copilot", "download-blob"), 1.3),
