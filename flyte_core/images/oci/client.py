@@ -164,7 +164,12 @@ class RegistryClient:
         manifest = await self._manifest(lookup, place, name.wanted, name.digest)
         if manifest is None:
             return None
-        found = FoundManifest(digest=manifest.digest, media_type=manifest.media_type, size=manifest.size)
+        found = FoundManifest(
+            digest=manifest.digest,
+            media_type=manifest.media_type,
+            size=manifest.size,
+            content_size=manifest.content_size,
+        )
         if manifest.is_index:
             listed, unsaid = manifest.entries()
             if not unsaid:

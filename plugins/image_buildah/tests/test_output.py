@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from flyte_core_image_buildah import BuildahImageBuilder
+from flyte_core_image_buildah import BuildahImageBuilder, LocalStorageChecker
 from flyte_core_image_buildah.output import failure_in
 from flyte_core_image_buildah.program import able_platforms, own_platform
 
-from flyte_core.images.protocol import ImageBuilder, ImageChecker
+from flyte_core.images.checking import RequestedRegistryChecker
+from flyte_core.images.protocol import BuildRequest, ImageBuilder, ImageChecker, building
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,9 @@ def test_the_platforms_are_this_machines_and_what_the_kernel_emulates(tmp_path: 
     assert set(able_platforms(str(tmp_path))) == {"linux/amd64", "linux/arm64"}
 
 
-def test_it_is_a_builder_with_checkers() -> None:
+@pytest.mark.parametrize(("push", "checker"), [(True, RequestedRegistryChecker), (False, LocalStorageChecker)])
+def test_it_is_a_builder_that_asks_where_the_image_goes(push: bool, checker: type[ImageChecker]) -> None:
     builder = BuildahImageBuilder()
     assert isinstance(builder, ImageBuilder)
-    assert all(isinstance(checker, ImageChecker) for checker in builder.get_checkers() or ())
+    with building(BuildRequest(push=push)):
+        assert builder.get_checkers() == [checker]

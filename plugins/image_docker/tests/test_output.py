@@ -10,7 +10,8 @@ from flyte_core_image_docker import DockerEngineChecker, DockerImageBuilder
 from flyte_core_image_docker.output import failure_in, is_noise
 
 from flyte_core.errors import ImageBuildError
-from flyte_core.images.protocol import ImageBuilder, ImageChecker
+from flyte_core.images.checking import RequestedRegistryChecker
+from flyte_core.images.protocol import BuildRequest, ImageBuilder, ImageChecker, building
 from flyte_core.models import Image
 
 NEWER = """\
@@ -59,25 +60,27 @@ def test_digests_of_downloads_are_noise() -> None:
     assert not is_noise("#4 0.1 sha256 of x")
 
 
-def test_the_engine_says_which_images_without_a_registry_are_there(
-    box: Image, build: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_engine_says_which_images_are_there(box: Image, build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     image = box.with_env_vars({"THERE": "1"})
     name, _, tag = build(image).uri.partition(":")
     ask = DockerEngineChecker.image_exists
     assert asyncio.run(ask(name, tag, ("linux/amd64", "linux/arm64"))) == image.uri
     assert asyncio.run(ask(name, "absent")) is None
-    with pytest.raises(ImageBuildError, match="its registry knows"):
-        asyncio.run(ask(f"registry.example.com/{name}", tag))
+    assert asyncio.run(ask(f"registry.example.com/{name}", tag)) is None
+    with building(BuildRequest()):
+        assert (asyncio.run(DockerImageBuilder().image_size(image.uri)) or 0) > 500_000
+        assert asyncio.run(DockerImageBuilder().image_size("absent:1")) is None
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     with pytest.raises(ImageBuildError, match="engine cannot be asked"):
         asyncio.run(ask(name, tag))
 
 
-def test_it_is_a_builder_with_checkers() -> None:
+@pytest.mark.parametrize(("push", "checker"), [(True, RequestedRegistryChecker), (False, DockerEngineChecker)])
+def test_it_is_a_builder_that_asks_where_the_image_goes(push: bool, checker: type[ImageChecker]) -> None:
     builder = DockerImageBuilder()
     assert isinstance(builder, ImageBuilder)
-    assert all(isinstance(checker, ImageChecker) for checker in builder.get_checkers() or ())
+    with building(BuildRequest(push=push)):
+        assert builder.get_checkers() == [checker]
 
 
 def test_the_builder_is_found_by_its_name() -> None:
