@@ -167,6 +167,13 @@ def test_kinds_are_told_apart_by_their_names(kind):
     assert [other for other in KINDS if other.kind == kind.kind] == [kind]
 
 
+def test_a_kind_of_ones_own_is_not_taken_for_another_with_the_same_fields():
+    class Conda(AptPackages):
+        kind = "conda"
+
+    assert tag(Conda("a")) != tag(AptPackages("a"))
+
+
 # A plain sign, and those that an encoding or a command line separates by.
 TEXTS = st.text("ab ,:=;/$-é", min_size=1, max_size=3).filter(str.strip)
 LISTS = st.lists(TEXTS, min_size=1, max_size=3).map(tuple)
@@ -488,6 +495,17 @@ def test_what_is_ignored_is_neither_hashed_nor_copied(tmp_path):
     first = other.uri
     write(tmp_path, {"src/a.py": "changed"})
     assert APP.with_dockerignore(tmp_path / "rules").with_source_folder(tmp_path / "src").uri == first
+
+
+def test_the_ignore_file_of_a_folder_above_is_anchored_there_too(tmp_path):
+    write(tmp_path, {"src/a": "", "src/b": "", "src/c": "", "rules": "src/a\nb\n", "beside/rules": "src/a\nb\n"})
+    image = APP.with_source_folder(tmp_path / "src")
+
+    def names(rules):
+        return [one.name for one in layer_files(image.layers[-1], image.with_dockerignore(rules))]
+
+    assert names(tmp_path / "rules") == ["c"]
+    assert names(tmp_path / "beside" / "rules") == ["a", "c"]
 
 
 def test_the_last_dockerignore_of_an_image_counts(tmp_path):
