@@ -75,16 +75,15 @@ def _docker(source: Path) -> Callable[[], object]:
     make = _image(source)
     program = asyncio.run(find_client()).path
     env = {**os.environ, "DOCKER_BUILDKIT": "1"}
-    with tempfile.TemporaryDirectory() as folder:
-        dockerfile, context = write_context(render(make(), ImageSettings()), folder)  # type: ignore[operator]
-        text = dockerfile.read_text()
-        kept = Path(tempfile.mkdtemp())
-        context.rename(kept / "context")
+    kept = source.parent / "kept"
+    kept.mkdir()
+    dockerfile, context = write_context(render(make(), ImageSettings()), kept)  # type: ignore[operator]
+    text = dockerfile.read_text()
 
     def work() -> None:
         line = next(one for one in text.splitlines() if one.startswith("RUN echo "))
-        (kept / "Dockerfile").write_text(text.replace(line, f"RUN echo {uuid.uuid4()} > /once"))
-        words = ["build", "--quiet", f"--file={kept}/Dockerfile", "--tag=flyte-core-bench:tools", f"{kept}/context"]
+        dockerfile.write_text(text.replace(line, f"RUN echo {uuid.uuid4()} > /once"))
+        words = ["build", "--quiet", f"--file={dockerfile}", "--tag=flyte-core-bench:tools", str(context)]
         subprocess.run([program, *words], check=True, env=env, stdout=subprocess.DEVNULL)
 
     return work

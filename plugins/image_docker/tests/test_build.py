@@ -98,11 +98,17 @@ def test_offline_nothing_but_the_folder_of_wheels_is_asked(
     assert shell(uri, "python -c 'import apart, basis; print(basis.VERSION)'") == "2.0\n"
 
 
+@pytest.mark.parametrize("given", [False, True])
 def test_a_package_of_the_system_is_installed_and_leaves_no_lists(
-    debian_image: str, build: Any, shell: Callable[..., str]
+    given: bool, debian_image: str, build: Any, shell: Callable[..., str], tmp_path: Path
 ) -> None:
-    image = Image.from_base(debian_image).clone(name="flyte-core-test-apt").with_apt_packages("hello")
-    uri = build(image).uri
+    base = Image.from_base(debian_image).clone(name="flyte-core-test-apt")
+    settings = {}
+    if given:
+        (tmp_path / "given.list").write_text(shell(debian_image, "cat /etc/apt/sources.list"))
+        settings = {"apt_sources": str(tmp_path / "given.list")}
+        base = base.with_commands(["echo deb http://127.0.0.1:1/ nowhere main > /etc/apt/sources.list"])
+    uri = build(base.with_apt_packages("hello"), **settings).uri
     assert shell(uri, "hello") == "Hello, world!\n"
     assert shell(uri, "ls -A /var/cache/apt /var/lib/apt/lists").split() == ["/var/cache/apt:", "/var/lib/apt/lists:"]
 
