@@ -279,6 +279,16 @@ def test_a_helper_that_is_not_there_is_said(name: str) -> None:
         asyncio.run(ask_helper(name, "ghcr.io", 60))
 
 
+def test_a_name_does_not_lead_to_a_program_outside_of_the_path(monkeypatch, tmp_path: Path) -> None:
+    program = tmp_path / "docker-credential-x" / "evil"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{ANSWER}\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HelperError, match="there is no program docker-credential-x/evil in PATH"):
+        asyncio.run(ask_helper("x/evil", "ghcr.io", 60))
+
+
 def test_a_program_that_cannot_be_started_is_said(helper, tmp_path: Path) -> None:
     helper("")
     (tmp_path / "bin" / "docker-credential-test").write_bytes(b"\x7fELF")
