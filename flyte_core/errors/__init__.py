@@ -61,6 +61,7 @@ from flyte_core.errors.runtime import (
     TaskTimeoutError,
     UnionRpcError,
 )
+from flyte_core.errors.sources import MissingSourceError, SourceError
 from flyte_core.errors.storage import (
     CacheError,
     SourceNotFoundError,
@@ -111,6 +112,7 @@ __all__ = [
     "InvalidTypeError",
     "InvalidValueError",
     "LogsNotYetAvailableError",
+    "MissingSourceError",
     "ModuleLoadError",
     "NotInTaskContextError",
     "OOMError",
@@ -132,6 +134,7 @@ __all__ = [
     "RuntimeUserError",
     "SerializationError",
     "SlowDownError",
+    "SourceError",
     "SourceNotFoundError",
     "StorageError",
     "StorageIntegrityError",
