@@ -206,7 +206,7 @@ def build_pickle_bundle(
     from flyte_core.storage import atomic_write
     from flyte_core.storage.local_errors import local_errors
 
-    data = pickled(task, os.path.abspath(root or "."))  # noqa: PTH100 - links stay
+    data = pickled(task, os.path.abspath(root or "."))
     built = BuiltBundle(digest=hashlib.sha256(data).hexdigest(), kind="pkl")
     kept = _cache_folder() / built.name
     reused = kept.is_file()

@@ -10,7 +10,7 @@ import tarfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from attrs import frozen
 
@@ -75,7 +75,12 @@ class Unpacked:
 
 
 def unpack(
-    archive: Path, folder: Path, *, url: str, limits: UnpackLimits | None = None, check: Callable[[], None] | None = None
+    archive: Path,
+    folder: Path,
+    *,
+    url: str,
+    limits: UnpackLimits | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Unpacked:
     """Unpack a gzip'd tar archive into a new folder.
 
@@ -90,8 +95,8 @@ def unpack(
         check: called now and then; may raise to end the work.
 
     Raises:
-        BundleError: it is damaged, holds too much, or something that is refused: a name that leads out of the folder, is
-            there twice or differs from another one in case only; a link that leads out; a device or a pipe.
+        BundleError: it is damaged, holds too much, or something that is refused: a name that leads out of the folder,
+            is there twice or differs from another one in case only; a link that leads out; a device or a pipe.
         StorageError: it cannot be read, or the folder cannot be written to.
     """
     try:
@@ -176,7 +181,7 @@ class _Unpacking:
     def run(self) -> Unpacked:
         end = count = 0
         with tarfile.open(
-            fileobj=self._stream,  # type: ignore[arg-type] # it is asked to read, and nothing else
+            fileobj=cast(BinaryIO, self._stream),  # it is asked to read, and nothing else
             mode="r|",
             bufsize=_READ_AHEAD,
             tarinfo=_Header,

@@ -7,12 +7,15 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flyte_core.errors import BundleError
-from flyte_core.sources import Entry
 from flyte_core.storage import atomic_write
 from flyte_core.storage.local import draft_name, is_draft
 from flyte_core.storage.local_errors import local_errors
+
+if TYPE_CHECKING:
+    from flyte_core.sources import Entry
 
 __all__ = ["MARKER", "is_complete", "place", "remove_leftovers", "staging"]
 

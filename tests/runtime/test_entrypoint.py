@@ -474,7 +474,7 @@ def test_a_module_that_cannot_be_imported_is_reported_with_what_was_looked_for(c
             "resolver 'nowhere.Resolver' cannot be imported",
         ),
         (["--resolver", "json.JSONDecoder", "x"], "ModuleLoadError", False, "resolver 'json.JSONDecoder' failed"),
-        (["--tgz", "s3://bucket/code.tgz"], "BundleNotSupported", False, "put the code into the image"),
+        (["--tgz", "code.tgz"], "MalformedCommand", False, "give --resolver"),
         (["--pkl", "inputs.pb"], "ModuleLoadError", True, "the pickled task inputs.pb cannot be read"),
     ],
 )
