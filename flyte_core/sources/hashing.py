@@ -15,7 +15,7 @@ from flyte_core.sources.tree import Entry, list_tree
 if TYPE_CHECKING:
     from flyte_core.sources.rules import IgnoreRules
 
-__all__ = ["RACY_NS", "combined_digest", "digest_of_entries", "file_digest", "tree_digest"]
+__all__ = ["FEW", "RACY_NS", "combined_digest", "digest_of_entries", "file_digest", "tree_digest"]
 
 _BLOCK = 2**20
 #: Number of the format of what is remembered of a folder.
@@ -23,8 +23,8 @@ _FORMAT = 1
 RACY_NS = 2 * 10**9
 """A file that was changed so shortly before it was read can be changed again without getting another time: file systems
 count in steps of up to two seconds. What was found in it is not remembered, as Git does not either."""
-#: A folder with fewer files is read as fast as what is remembered of it.
-_FEW = 100
+FEW = 100
+"""A folder with fewer files is read as fast as what is remembered of it."""
 
 
 def file_digest(path: str | os.PathLike[str]) -> bytes:
@@ -106,8 +106,8 @@ def combined_digest(entries: Sequence[Entry], contents: Sequence[bytes]) -> str:
 def _contents(root: str, entries: Sequence[Entry], memory: PrivateFiles | None) -> list[bytes]:
     known: dict[str, tuple[object, ...]] = {}
     real = os.path.realpath(root)
-    if len(entries) >= _FEW:
-        memory = memory or _user_memory()
+    memory = (memory or _user_memory()) if len(entries) >= FEW else None
+    if memory is not None:
         known = _remembered(memory.load(real))
     contents: list[bytes] = []
     new: dict[str, tuple[object, ...]] = {}
@@ -135,7 +135,9 @@ def _contents(root: str, entries: Sequence[Entry], memory: PrivateFiles | None) 
 
 
 def _remembered(value: object) -> dict[str, tuple[object, ...]]:
-    return value if isinstance(value, dict) else {}
+    if not isinstance(value, dict) or not all(type(one) is tuple and len(one) == 5 for one in value.values()):
+        return {}
+    return value
 
 
 def _user_memory() -> PrivateFiles:

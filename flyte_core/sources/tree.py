@@ -64,8 +64,10 @@ def list_tree(
         ...     [(entry.path, entry.kind) for entry in list_tree(folder)]
         [('a.py', 'file')]
     """
-    walk = _Walk(os.fspath(root), rules or IgnoreRules(), empty_folders)
+    walk = _Walk(os.fspath(root), rules or IgnoreRules())
     walk.run()
+    if empty_folders:
+        walk.found += _without_files(walk.folders, walk.found)
     walk.found.sort()
     return walk.found
 
@@ -73,25 +75,22 @@ def list_tree(
 class _Walk:
     """One pass over a folder. No pathlib and no recursion: this is done for every image of a run."""
 
-    def __init__(self, root: str, rules: IgnoreRules, empty_folders: bool) -> None:
-        self.root, self.rules, self.empty_folders = root, rules, empty_folders
+    def __init__(self, root: str, rules: IgnoreRules) -> None:
+        self.root, self.rules = root, rules
         self.found: list[Entry] = []
+        self.folders: list[str] = []
         self._open: list[tuple[str, str, int]] = []
 
     def run(self) -> None:
-        self._open.append((self.root, "", -1))
+        self._open.append((self.root, "", self.rules.start))
         while self._open:
             folder, path, decided = self._open.pop()
-            seen = len(self.found) + len(self._open)
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         self._look(entry, f"{path}/{entry.name}" if path else entry.name, decided)
             except OSError as error:
                 raise _failure(error, error.filename or folder) from error
-            is_empty = seen == len(self.found) + len(self._open)
-            if self.empty_folders and is_empty and path and not self.rules.is_ignored(decided):
-                self.found.append(Entry(path, "folder"))
 
     def _look(self, entry: os.DirEntry[str], path: str, above: int) -> None:
         rules = self.rules
@@ -99,6 +98,8 @@ class _Walk:
         is_folder = not is_link and entry.is_dir(follow_symlinks=False)
         decided = rules.decide(path, entry.name, is_folder, above) if rules.rules else -1
         if is_folder:
+            if not rules.is_ignored(decided):
+                self.folders.append(path)
             if not rules.is_closed(path, decided):
                 self._open.append((entry.path, path, rules.inherited(decided)))
             return
@@ -111,6 +112,22 @@ class _Walk:
         if stat.S_ISREG(seen.st_mode):
             stamp = Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
             self.found.append(Entry(path, "file", bool(seen.st_mode & stat.S_IXUSR), "", stamp))
+
+
+def _without_files(folders: list[str], found: list[Entry]) -> list[Entry]:
+    """Give the folders that hold none of the entries; of one in another, the inner one."""
+    used = {parent for entry in found for parent in _parents(entry.path)}
+    empty: list[Entry] = []
+    for folder in sorted(folders, reverse=True):
+        if folder not in used:
+            empty.append(Entry(folder, "folder"))
+            used.update(_parents(folder))
+    return empty
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:at]) for at in range(1, len(parts))]
 
 
 def _failure(error: OSError, path: str) -> SourceError:

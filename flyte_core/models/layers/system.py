@@ -92,7 +92,8 @@ class Env(Layer):
     env_vars: tuple[tuple[str, str], ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        for pair in self.env_vars:
+        pairs: tuple[tuple[object, ...], ...] = self.env_vars
+        for pair in pairs:
             if len(pair) != 2 or not all(isinstance(part, str) for part in pair):
                 raise InvalidTypeError("Env", "env_vars", pair, "a name and a value that are texts")
             name, value = pair
