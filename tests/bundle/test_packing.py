@@ -111,7 +111,9 @@ def test_tar_reads_what_is_packed(tmp_path, built, project):
 
 
 def test_the_bytes_are_the_same_in_every_process(tmp_path, project):
-    code = "import sys; from flyte_core.bundle import build_bundle; build_bundle(sys.argv[1], copy_style='all', out='.')"
+    code = (
+        "import sys; from flyte_core.bundle import build_bundle; build_bundle(sys.argv[1], copy_style='all', out='.')"
+    )
     for number, processors in enumerate(("0", None)):
         (tmp_path / f"p{number}").mkdir()
         words = [sys.executable, "-c", code, str(project)]
@@ -229,7 +231,10 @@ def test_ignore_files_of_the_repository_above_count(tmp_path, project, cache):
     (project / "only.py").touch()
     built = build_bundle(project, copy_style="all", dry_run=True)
     assert paths(built) == ["package/__init__.py", "package/tasks.py", "run.sh"]
-    assert reasons(built) == {"a.log": "../.gitignore, line 1: *.log", "only.py": "../.gitignore, line 2: /project/only.py"}
+    assert reasons(built) == {
+        "a.log": "../.gitignore, line 1: *.log",
+        "only.py": "../.gitignore, line 2: /project/only.py",
+    }
 
 
 def test_git_ignores_the_same_files(project, cache):
@@ -428,7 +433,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, project):
         "try:\n    build_bundle(sys.argv[1], copy_style='all')\nexcept OSError as error:\n    print(type(error).__name__, error)"
     )
     environ = {**os.environ, "FLYTE_CORE_CACHE_DIR": str(tmp_path / "cache")}
-    words = [sys.executable, "-c", "import flyte_core.sources, flyte_core.bundle.build, flyte_core.bundle.packing\n" + code]
+    words = [
+        sys.executable,
+        "-c",
+        "import flyte_core.sources, flyte_core.bundle.build, flyte_core.bundle.packing\n" + code,
+    ]
     done = subprocess.run([*words, str(project)], capture_output=True, text=True, env=environ)
     assert "SourceError" in done.stdout, done.stderr
     assert "package/tasks.py" in done.stdout
