@@ -83,7 +83,7 @@ def select_files(
     listed = list_tree(top, rules)
     if isinstance(copy_style, str) and copy_style not in ("loaded_modules", "all"):
         raise InvalidValueError("bundle", "copy_style", copy_style, "'loaded_modules', 'all', or a list of paths")
-    chosen = listed if copy_style == "all" else _chosen(top, rules, listed, copy_style, include)
+    chosen = _chosen(top, rules, listed, copy_style, include)
     entries, lost = settle_links(top, chosen)
     _check_names(entries)
     if not explain:
@@ -100,11 +100,13 @@ def _chosen(
     root: str, rules: IgnoreRules, listed: Sequence[Entry], copy_style: CopyStyle, include: Sequence[str]
 ) -> list[Entry]:
     found: dict[str, Entry] = {}
-    if copy_style == "loaded_modules":
+    wanted = list(include)
+    if copy_style == "all":
+        found = {entry.path: entry for entry in listed}
+    elif copy_style == "loaded_modules":
         found = _loaded(root, rules)
-        wanted = list(include)
     else:
-        wanted = [*copy_style, *include]
+        wanted = [*copy_style, *wanted]
     for one in wanted:
         found |= {entry.path: entry for entry in _named(root, rules, listed, os.fspath(one))}
     return [found[path] for path in sorted(found)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import pkgutil
 import sys
 from collections.abc import Sequence
@@ -110,16 +109,15 @@ def _open_sources(module_name: str) -> None:
     if top in sys.modules or (top != SOURCES and any(_holds(folder or ".", top) for folder in sys.path)):
         return
     for at, folder in reversed(list(enumerate(sys.path))):
-        sources = os.path.join(folder or os.curdir, SOURCES)
-        if sources in sys.path or not os.path.isdir(sources) or os.path.exists(os.path.join(sources, "__init__.py")):
+        sources = Path(folder or ".", SOURCES)
+        if str(sources) in sys.path or not sources.is_dir() or (sources / "__init__.py").exists():
             continue
-        if top == SOURCES or _holds(sources, top):
-            sys.path.insert(at + 1, sources)
+        if top == SOURCES or _holds(str(sources), top):
+            sys.path.insert(at + 1, str(sources))
 
 
 def _holds(folder: str, top: str) -> bool:
-    path = os.path.join(folder, top)
-    return os.path.isdir(path) or os.path.isfile(f"{path}.py")
+    return Path(folder, top).is_dir() or Path(folder, f"{top}.py").is_file()
 
 
 def _missing(module_name: str, error: BaseException) -> str:

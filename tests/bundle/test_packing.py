@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,9 @@ from flyte_core.bundle import build_bundle, download_code_bundle
 from flyte_core.errors import InvalidValueError, MissingSourceError, SourceError
 from tests.bundle.conftest import everything_below
 
-PARTS = st.text(st.characters(exclude_characters="/\\\0:", exclude_categories=("Cs",)), min_size=1, max_size=20).filter(
-    lambda part: part not in (".", "..") and len(part.encode()) < 120
-)
+PARTS = st.text(
+    st.characters(exclude_characters="/\\\0:!", exclude_categories=("Cs",)), min_size=1, max_size=20
+).filter(lambda part: part not in (".", "..") and len(part.encode()) < 120)
 NAMES = st.lists(PARTS, min_size=1, max_size=4).map("/".join)
 TREES = st.dictionaries(NAMES, st.tuples(st.binary(max_size=3000), st.booleans()), max_size=8)
 
@@ -51,6 +52,14 @@ def read(root: Path) -> dict[str, tuple[bytes, bool]]:
     }
 
 
+def every_name(tree) -> set[str]:
+    return {"/".join(name.split("/")[:count]) for name in tree for count in range(1, name.count("/") + 2)}
+
+
+def fold(name: str) -> str:
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+
+
 @settings(max_examples=60)
 @given(tree=TREES, seed=st.randoms())
 def test_what_is_packed_comes_out_again_and_its_name_depends_on_nothing_else(tree, seed):
@@ -66,8 +75,8 @@ def test_what_is_packed_comes_out_again_and_its_name_depends_on_nothing_else(tre
             os.utime(path, (seed.randrange(10**9), seed.randrange(10**9)))
         try:
             built = build_bundle(one, copy_style="all", out=Path(folder, "out"))
-        except SourceError as error:  # names that are one on some systems, or a drive's
-            assert "rename it" in str(error)
+        except SourceError:  # names that are one on some systems
+            assert len({fold(name) for name in every_name(written)}) < len(every_name(written))
             return
         assert build_bundle(other, copy_style="all", dry_run=True).digest == built.digest
         bundle = built.code_bundle(destination=str(Path(folder, "code")))
