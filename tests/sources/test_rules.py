@@ -127,7 +127,8 @@ def test_rules_of_both_dialects_work_in_one_pipeline():
 
 # What Git and the engine are asked about.
 FILES = (
-    ["a", "b", "a.log", "ab", "a.b", "A", "docs/a", "docs/a.log", "docs/keep.md", "docs/sub/a", "docs/sub/b.log", "docs/sub/deep/a", "src/a", "src/docs/a", "src/docs/b.md", "x[1]", "#a", "!a", "src/build/out", "build/x", "build/keep/x", "docs.d/a", "a+b", "(a)", "{a}", "a^b"]
+    """a b a.log ab a.b A docs/a docs/a.log docs/keep.md docs/sub/a docs/sub/b.log docs/sub/deep/a src/a src/docs/a
+    src/docs/b.md x[1] #a !a src/build/out build/x build/keep/x docs.d/a a+b (a) {a} a^b""".split()
     + ["a c"]
 )
 NAMES = ["a", "b", "docs", "sub", "src", "keep", "build", "deep", "a c", "ab"]
