@@ -187,6 +187,8 @@ MEASURES = (
     Measure("500 MB to an S3 server and back, beside obstore", *_beside_tools("s3", "round-trip"), 1.1),
     Measure("pandas frame of 2,000,000 rows, beside Parquet", *_beside_tools("frames", "round-trip"), 1.1),
     Measure("container task, beside docker run --rm", *_beside_tools("containers", "call"), 1.2, hindrance=_no_engine),
+    Measure("pack 5,000 files of 100 MB, beside tar and gzip", *_beside_tools("bundle", "pack"), 1.3),
+    Measure("pack them again, unchanged, beside tar and gzip", *_beside_tools("bundle", "repack"), 0.2),
     Measure("SQL: group-by over 10,000,000 rows, beside DuckDB", *_beside_tools("sql", "group-by"), 1.1),
     Measure(
         "SQL: 1,000,000 rows of PostgreSQL, beside pandas.read_sql",

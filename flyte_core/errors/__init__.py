@@ -70,6 +70,7 @@ from flyte_core.errors.runtime import (
 )
 from flyte_core.errors.sources import MissingSourceError, SourceError
 from flyte_core.errors.storage import (
+    BundleError,
     CacheError,
     SourceNotFoundError,
     StorageError,
@@ -98,6 +99,7 @@ from flyte_core.errors.values import (
 __all__ = [
     "ActionNotFoundError",
     "BaseRuntimeError",
+    "BundleError",
     "CacheError",
     "ClusterRequiredError",
     "ConfigError",

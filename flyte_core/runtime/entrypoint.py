@@ -115,8 +115,12 @@ def _grace() -> float:
 
 def _set_path() -> None:
     """Make the working directory importable, as the installed command does not, and what the environment adds."""
-    added = [os.getcwd(), *os.environ.get("_F_SYS_PATH", "").split(":")]  # noqa: PTH109 - pathlib is slow to import
+    added = [os.getcwd(), *_added_paths()]  # noqa: PTH109 - pathlib is slow to import
     sys.path[:0] = [path for path in dict.fromkeys(added) if path and path not in sys.path]
+
+
+def _added_paths() -> list[str]:
+    return [path for path in os.environ.get("_F_SYS_PATH", "").split(":") if path]
 
 
 # ---- the task --------------------------------------------------------------------------------------------
@@ -125,21 +129,36 @@ def _set_path() -> None:
 def _load(args: EntrypointArgs) -> TaskTemplate:
     from flyte_core.runtime.loading import load_task, unpickle_task
 
-    if args.tgz is not None:
-        raise RuntimeSystemError(
-            "BundleNotSupported",
-            f"the code bundle {args.tgz} cannot be unpacked: this version of flyte_core has no archives of code; "
-            f"put the code into the image, or give a pickled task (--pkl)",
-        )
-    if args.pkl is not None:
+    if args.tgz is None and args.pkl is not None:
         from flyte_core._syncify import run_coroutine
+        from flyte_core.bundle import check_pickle
 
-        return unpickle_task(run_coroutine(_read(args.pkl)), args.pkl)
+        data = run_coroutine(_read(args.pkl))
+        check_pickle(data, args.pkl)
+        return unpickle_task(data, args.pkl)
     if args.resolver is None or not args.resolver_args:
         raise RuntimeSystemError(
             "MalformedCommand", "nothing says which task to run: give --resolver with its arguments, or --pkl"
         )
+    if args.tgz is not None:
+        _unpack(args.tgz, args.dest or ".")
     return load_task(args.resolver, args.resolver_args)
+
+
+def _unpack(tgz: str, destination: str) -> None:
+    """Bring the code to its folder, and make it importable from there."""
+    import importlib
+
+    from flyte_core._syncify import run_coroutine
+    from flyte_core.bundle import digest_in_name, download_code_bundle
+    from flyte_core.models import CodeBundle
+
+    # The version on the command line is the task's, which need not be that of its code.
+    bundle = CodeBundle(tgz=tgz, computed_version=digest_in_name(tgz) or "", destination=destination)
+    folder = str(run_coroutine(download_code_bundle(bundle)).downloaded_path)
+    added = [folder, *(os.path.join(folder, path) for path in _added_paths() if not os.path.isabs(path))]  # noqa: PTH117, PTH118
+    sys.path[:0] = [path for path in dict.fromkeys(map(os.path.normpath, added)) if path not in sys.path]
+    importlib.invalidate_caches()
 
 
 def _run(args: EntrypointArgs, task: TaskTemplate, termination: Termination) -> bool:
@@ -207,8 +226,9 @@ async def _context(args: EntrypointArgs, texts: dict[str, str]) -> TaskContext:
 
     name = args.name or _ROOT_ACTION
     bundle = None
-    if args.pkl is not None:
-        bundle = CodeBundle(pkl=args.pkl, destination=args.dest or ".", computed_version=args.version)
+    if args.tgz is not None or args.pkl is not None:
+        pkl = args.pkl if args.tgz is None else None
+        bundle = CodeBundle(tgz=args.tgz, pkl=pkl, destination=args.dest or ".", computed_version=args.version)
     return TaskContext(
         action=ActionID(name=name, run_name=args.run_name, project=args.project, domain=args.domain, org=args.org),
         version=args.version,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flyte_core.sources.dockerfile import reads_context
-from flyte_core.sources.hashing import digest_of_entries, file_digest, tree_digest
+from flyte_core.sources.hashing import combined_digest, digest_of_entries, file_digest, tree_digest
 from flyte_core.sources.patterns import DockerIgnorePattern, GitIgnorePattern
 from flyte_core.sources.requirements import requirement_files
 from flyte_core.sources.rules import (
@@ -24,6 +24,7 @@ __all__ = [
     "GitIgnorePattern",
     "IgnoreRules",
     "Rule",
+    "combined_digest",
     "digest_of_entries",
     "file_digest",
     "list_tree",

@@ -15,7 +15,7 @@ from flyte_core.sources.tree import Entry, list_tree
 if TYPE_CHECKING:
     from flyte_core.sources.rules import IgnoreRules
 
-__all__ = ["FEW", "RACY_NS", "digest_of_entries", "file_digest", "tree_digest"]
+__all__ = ["FEW", "RACY_NS", "combined_digest", "digest_of_entries", "file_digest", "tree_digest"]
 
 #: A file's stamp as a plain tuple, and its digest.
 _Remembered = tuple[tuple[int, ...], bytes]
@@ -86,7 +86,16 @@ def digest_of_entries(
     root: str | os.PathLike[str], entries: Sequence[Entry], *, memory: PrivateFiles | None = None
 ) -> str:
     """As `tree_digest`, of entries that `list_tree` gave; arguments and errors as there."""
-    contents = _contents(os.fspath(root), entries, memory)
+    return combined_digest(entries, _contents(os.fspath(root), entries, memory))
+
+
+def combined_digest(entries: Sequence[Entry], contents: Sequence[bytes]) -> str:
+    """As `digest_of_entries`, for who has read the files already.
+
+    Args:
+        entries: in the order of their paths.
+        contents: of each its `file_digest`; of a link its target, as UTF-8 with ``surrogatepass``.
+    """
     parts: list[bytes] = []
     for (path, kind, executable, _, _), content in zip(entries, contents, strict=True):
         name = path.encode("utf-8", "surrogatepass")
