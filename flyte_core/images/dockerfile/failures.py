@@ -41,6 +41,13 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
         ),
     ),
     (
+        ("python-build-standalone", "No interpreter found", "No download found for request"),
+        (
+            "The base image does not have the image's Python, and uv could not get it: take a base that has it, or say "
+            "which one the base has with clone(python_version=...)."
+        ),
+    ),
+    (
         (
             "manifest unknown",
             "manifest for .* not found",
