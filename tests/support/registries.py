@@ -448,12 +448,13 @@ class ScriptedServer:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[Asked] = []
+        self.without_tls = 0
         self._replies: dict[str, list[Reply | Answerer]] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign] # clients break off; that is the test
+        self._server.handle_error = self._broken  # type: ignore[method-assign] # clients break off; that is the test
         self.scheme = "http" if tls is None else "https"
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
@@ -477,6 +478,12 @@ class ScriptedServer:
     def paths(self) -> list[str]:
         """Give the paths that were asked for, in their order."""
         return [asked.path.partition("?")[0] for asked in self.asked]
+
+    def _broken(self, *_: Any) -> None:
+        """Count who speaks plain HTTP to a server with TLS."""
+        if getattr(sys.exc_info()[1], "reason", None) == "HTTP_REQUEST":
+            with self._lock:
+                self.without_tls += 1
 
     def close(self) -> None:
         """Stop; answers that hang end."""

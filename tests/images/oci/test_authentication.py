@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -207,8 +208,6 @@ def test_a_registry_token_needs_no_token_server(scripted, find, docker: Path) ->
 
 
 def test_a_token_is_kept_as_long_as_it_lasts(scripted, client, waits) -> None:
-    import asyncio
-
     server = scripted()
     where = _with_tokens(server, Reply.json({"token": "t1", "expires_in": 100}))
 
@@ -232,8 +231,6 @@ def test_a_token_that_does_not_say_how_long_it_lasts_is_used(scripted, find, exp
 
 
 def test_a_token_that_is_refused_before_its_time_is_had_anew(scripted, client) -> None:
-    import asyncio
-
     server = scripted()
     where = _with_tokens(server, Reply.json({"token": "t1", "expires_in": 3600}), Reply.json({"token": "t2"}))
 
@@ -379,6 +376,20 @@ def test_an_image_is_not_absent_for_want_of_credentials_that_could_not_be_read(s
     server.on("/v2/a/manifests/1", _guarded(f'Bearer realm="{server.url}/token"', "Bearer t1", reply=unknown))
     assert find(where, times=2) is None
     _broken(docker)
-    for times in (1, 2):
-        with pytest.raises(RegistryAuthError, match="no such image to somebody without credentials"):
-            find(where, times=times)
+    with pytest.raises(RegistryAuthError, match="no such image to somebody without credentials"):
+        find(where)
+
+
+def test_a_token_that_was_had_without_credentials_makes_no_image_absent_later(scripted, client, docker: Path) -> None:
+    server = scripted()
+    where = _with_tokens(server, Reply.json({"token": "t1", "expires_in": 3600}))
+    server.on("/v2/a/manifests/2", Reply.json({"errors": [{"code": "NAME_UNKNOWN"}]}, 404))
+    _broken(docker)
+
+    async def look() -> None:
+        async with client() as asked:
+            assert await asked.find_manifest(where) is not None
+            await asked.find_manifest(f"{server.address}/a:2")
+
+    with pytest.raises(RegistryAuthError, match="no such image to somebody without credentials"):
+        asyncio.run(look())

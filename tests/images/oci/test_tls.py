@@ -67,7 +67,6 @@ def test_an_authority_of_the_hosts_folder_is_trusted(
     pushed = tls_registry.push(f"{name}:1")
     _certs(docker, f"{host}:{tls_registry.port}", authority.ca)
     assert find(f"{host}:{tls_registry.port}/{name}:1", ["linux/amd64"]).digest == pushed.digest
-    assert "HTTP request to an HTTPS server" not in tls_registry.log()[-2000:]
 
 
 def test_an_authority_of_another_hosts_folder_is_not_trusted(
@@ -92,21 +91,27 @@ asyncio.run(look())
 
 
 def test_tls_is_spoken_with_this_machine_where_the_registry_wants_it(
-    tls_registry: Registry, authority: Authority, name: str
+    tls_registry: Registry, scripted, authority: Authority, name: str
 ) -> None:
-    # In a process of its own, whose system trusts the authority.
     pushed = tls_registry.push(f"{name}:1")
-    before = len(tls_registry.log())
-    done = subprocess.run(
-        [sys.executable, "-c", LOOK, f"{tls_registry.address}/{name}:1"],
-        env={**os.environ, "SSL_CERT_FILE": str(authority.ca)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.stdout.split(), done.stderr) == ([pushed.digest] * 3, "")
-    # It is found out once.
-    assert tls_registry.log()[before:].count("HTTP request to an HTTPS server") == 1
+    server = scripted(_server(authority.certificate, authority.key))
+    server.on(f"/v2/{name}/manifests/1", Reply.manifest(pushed))
+    # In a process of its own, whose system trusts the authority.
+    environment = {**os.environ, "SSL_CERT_FILE": str(authority.ca)}
+    for address in (tls_registry.address, server.address):
+        command = [sys.executable, "-c", LOOK, f"{address}/{name}:1"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.stdout.split() == [pushed.digest] * 3, done.stderr
+    # It is found out by the first look-up, for which aiohttp asks twice where it is hung up on.
+    assert 1 <= server.without_tls <= 2
+
+
+def test_a_host_with_certificates_is_not_spoken_to_in_plain_http(scripted, find, authority, docker: Path) -> None:
+    server = scripted(_server(authority.certificate, authority.key))
+    server.on("/v2/a/manifests/1", Reply.manifest(IMAGE))
+    _certs(docker, server.address, authority.ca)
+    assert find(f"{server.address}/a:1").digest == IMAGE.digest
+    assert server.without_tls == 0
 
 
 @pytest.mark.parametrize(
