@@ -147,6 +147,12 @@ CORPUS: dict[str, tuple[Make, str]] = {
     "a hard link to a link": (several(link("a", "b"), link("c", "a", HARD)), "no file that comes before"),
     "a hard link to a folder": (several(folder("a"), link("c", "a", HARD)), "no file that comes before"),
     "a link with content": (several(("a", {"type": SYM, "linkname": "b", "content": bytes(512)})), "has content"),
+    "a link in the place of what unpacking writes": (several(link(".flyte-core-bundle", "a/b")), "is kept for"),
+    "a link in a folder of what unpacking writes": (
+        several(link("..flyte-core-bundle.0123456789abcdef.flyte-core-draft/held", "../a/b")),
+        "is kept for",
+    ),
+    "a file in the place of what unpacking writes": (several(file(".FLYTE-core-bundle")), "is kept for"),
     # names that are used again
     "a file through a link": (several(link("a", "b"), file("a/c")), "lies below 'a', which is a link"),
     "a file in the place of a link": (several(link("a", "b"), file("a")), "there twice"),
