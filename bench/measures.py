@@ -167,6 +167,8 @@ MEASURES = (
     Measure("File of 1 GB, hashed, beside cp, sync, sha256sum", *_beside_tools("files", "copy-and-hash"), 1.1),
     Measure("File of 1 GB, hash alone, beside sha256sum", *_beside_tools("files", "hash"), 1.1),
     Measure("File of 1 GB, memory beyond the start", _FILE_MEMORY, None, 200 * _MEBIBYTE, "B"),
+    Measure("folder of 10,000 files, hashed, beside sha256sum", *_beside_tools("folders", "first"), 2.0),
+    Measure("folder of 10,000 files, unchanged, beside sha256sum", *_beside_tools("folders", "again"), 0.5),
     Measure("500 MB to an S3 server and back, beside obstore", *_beside_tools("s3", "round-trip"), 1.1),
     Measure("pandas frame of 2,000,000 rows, beside Parquet", *_beside_tools("frames", "round-trip"), 1.1),
     Measure("container task, beside docker run --rm", *_beside_tools("containers", "call"), 1.2, hindrance=_no_engine),

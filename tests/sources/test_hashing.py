@@ -123,6 +123,13 @@ def test_different_entries_have_different_digests(one, two):
     assert (digest_of_entries(".", one) == digest_of_entries(".", two)) == (one == two)
 
 
+@pytest.mark.parametrize("inner", ["link01:b0:y", "link01:b1:y", "link01:b", "folder01:b0:"])
+def test_the_target_of_a_link_cannot_pass_for_another_entry(inner):
+    two = [Entry("a", "link", False, "x"), Entry("b", "link", False, "y")]
+    assert digest_of_entries(".", two) != digest_of_entries(".", [Entry("a", "link", False, f"x{inner}")])
+    assert digest_of_entries(".", two[:1]) != digest_of_entries(".", [Entry("a1:x", "link")])
+
+
 def test_what_did_not_change_is_not_read_again(tmp_path, memory, later, reads):
     root = many(tmp_path / "root")
     first = tree_digest(root, memory=memory)

@@ -95,8 +95,8 @@ def test_a_file_in_a_folder_above_is_anchored_in_both_folders():
 def test_a_missing_ignore_file_and_one_that_is_a_folder_are_named(tmp_path):
     with pytest.raises(MissingSourceError, match="nowhere"):
         read_dockerignore(tmp_path / "nowhere")
+    (tmp_path / "rules").mkdir()
     with pytest.raises(SourceError, match="rules"):
-        (tmp_path / "rules").mkdir()
         read_gitignore(tmp_path / "rules")
 
 
@@ -126,10 +126,9 @@ def test_rules_of_both_dialects_work_in_one_pipeline():
 
 
 # What Git and the engine are asked about.
-FILES = (
-    """a b a.log ab a.b A docs/a docs/a.log docs/keep.md docs/sub/a docs/sub/b.log docs/sub/deep/a src/a src/docs/a
-    src/docs/b.md x[1] #a !a src/build/out build/x build/keep/x docs.d/a a+b (a) {a} a^b""".split()
-    + ["a c"]
+FILES = """a|b|a.log|ab|a.b|A|a c|x[1]|#a|!a|a+b|(a)|{a}|a^b|docs/a|docs/a.log|docs/keep.md|docs/sub/a|docs/sub/b.log
+docs/sub/deep/a|src/a|src/docs/a|src/docs/b.md|src/build/out|build/x|build/keep/x|docs.d/a""".replace("\n", "|").split(
+    "|"
 )
 NAMES = ["a", "b", "docs", "sub", "src", "keep", "build", "deep", "a c", "ab"]
 GLOBS = ["*", "**", "?", "*.log", "*.md", "[ab]", "[a-c]*", "[^a]", "d*", "a*", "*b", "a?b", "**a", "d**", "*.*"]
@@ -151,7 +150,7 @@ def dockerignore(choose):
     for _ in range(choose.randint(1, 6)):
         if choose.random() < 0.3:
             # Exceptions begin with plain names: engines differ in what they do with others below an ignored folder.
-            parts = choose.sample(NAMES, choose.randint(0, 2)) + [choose.choice([*NAMES, "*.md", "*.log", "a*", "?"])]
+            parts = [*choose.sample(NAMES, choose.randint(0, 2)), choose.choice([*NAMES, "*.md", "*.log", "a*", "?"])]
             lines.append(choose.choice(["!", "! ", "!/", "!./"]) + "/".join(parts) + choose.choice(["", "/"]))
         else:
             parts = [choose.choice(NAMES + DOCKER_GLOBS) for _ in range(choose.randint(1, 3))]

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -117,4 +118,8 @@ def test_a_tree_deeper_than_the_stack_is_listed(tmp_path, monkeypatch):
     with open("x", "w", encoding="utf-8"):
         pass
     os.chdir(tmp_path)
-    assert [path.count("/") for path, _ in listed(tmp_path)] == [depth]
+    try:
+        assert [path.count("/") for path, _ in listed(tmp_path)] == [depth]
+    finally:
+        # Python's own removal of folders is recursive.
+        subprocess.run(["rm", "-r", "a"], check=True)
