@@ -91,6 +91,10 @@ def behind_the_end(data: bytearray) -> None:
     data += b"more" * 128
 
 
+def far_behind_the_end(data: bytearray) -> None:
+    data += bytes(2**20) + b"more"
+
+
 def tampered(change: Callable[[bytes], bytes]) -> Make:
     def make(archive: Archive) -> None:
         archive.add("a.py", os.urandom(5000))
@@ -193,6 +197,7 @@ CORPUS: dict[str, tuple[Make, str]] = {
     "something behind the gzip file": (tampered(lambda data: data + b"more"), "damaged"),
     "a header that is spoiled": (raw(second_header_spoiled), "something behind its last entry"),
     "something behind the end": (raw(behind_the_end), "something behind its last entry"),
+    "something far behind the end": (raw(far_behind_the_end), "something behind its last entry"),
     "a tar archive that ends early": (raw(lambda data: data.__delitem__(slice(1100, None))), "damaged"),
     "a file that ends early": (raw(lambda data: data.__delitem__(slice(700, None)), bytes(600)), "damaged"),
 }
