@@ -297,6 +297,30 @@ def test_processes_without_a_common_lock_do_each_other_no_harm(tmp_path, project
         first.kill()
 
 
+def test_a_download_that_is_cancelled_ends_and_leaves_nothing(tmp_path, built, monkeypatch):
+    from flyte_core.bundle import extraction
+
+    async def cancelled() -> None:
+        running = asyncio.ensure_future(
+            download_code_bundle(built.code_bundle(destination=str(tmp_path / "home" / "code")))
+        )
+        real, loop = extraction._write_all, asyncio.get_running_loop()
+
+        def write(descriptor: int, data: bytes) -> None:
+            real(descriptor, data)
+            asyncio.run_coroutine_threadsafe(cancel(), loop).result()
+
+        async def cancel() -> None:
+            running.cancel()
+
+        monkeypatch.setattr(extraction, "_write_all", write)
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(cancelled())
+    assert os.listdir(tmp_path / "home") == []
+
+
 # ---- disks and permissions -------------------------------------------------------------------------------
 
 
