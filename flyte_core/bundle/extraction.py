@@ -60,6 +60,10 @@ class UnpackLimits:
     size: int = 8 * 2**30
     ratio: int = 300
 
+    def most(self, packed: int) -> int:
+        """Give how many bytes an archive of a size may hold by the ratio."""
+        return max(_FREE, packed * self.ratio)
+
 
 @frozen(kw_only=True)
 class Unpacked:
@@ -146,7 +150,7 @@ class _Inflated:
         packed = os.fstat(raw.fileno()).st_size
         # Headers and padding of the entries come on top of what is in them.
         self._most = limits.size + 4 * _TAR_BLOCK * limits.entries
-        self._ratio, self._by_ratio = limits.ratio, max(_FREE, packed * limits.ratio)
+        self._ratio, self._by_ratio = limits.ratio, limits.most(packed)
         self._limit = limits.size
         self._read = 0
         self.end_of_content = 0

@@ -249,6 +249,18 @@ def test_after_a_process_was_killed_the_next_one_does_all_of_it(
     assert os.listdir(code.parent) == ["code"]
 
 
+def test_code_that_another_bundle_replaced_in_part_is_not_taken_for_complete(tmp_path, project, built):
+    (project / "package" / "tasks.py").write_text("x = 2\n")
+    other = build_bundle(project, copy_style="all").code_bundle(destination=str(tmp_path / "code"))
+    bundle = built.code_bundle(destination=str(tmp_path / "code"))
+    download(bundle)
+    with start(other, "flyte_core.bundle.placing", "os.replace", 2) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    assert (tmp_path / "code" / "package" / "tasks.py").read_text() == "x = 2\n"
+    assert (download(bundle) / "package" / "tasks.py").read_text() == "x = 1\n"
+
+
 def test_one_of_many_processes_unpacks_and_all_of_them_find_the_code(tmp_path, project, built):
     bundle = built.code_bundle(destination=str(tmp_path / "home" / "code"))
     with start(bundle, "flyte_core.bundle.extraction", "_write_all", 0) as first:
@@ -283,6 +295,30 @@ def test_processes_without_a_common_lock_do_each_other_no_harm(tmp_path, project
         drafts = [name for name in os.listdir(tmp_path / "code") if name.endswith("draft")]
         assert len(drafts) == 1, "what a living process writes is not taken away"
         first.kill()
+
+
+def test_a_download_that_is_cancelled_ends_and_leaves_nothing(tmp_path, built, monkeypatch):
+    from flyte_core.bundle import extraction
+
+    async def cancelled() -> None:
+        running = asyncio.ensure_future(
+            download_code_bundle(built.code_bundle(destination=str(tmp_path / "home" / "code")))
+        )
+        real, loop = extraction._write_all, asyncio.get_running_loop()
+
+        def write(descriptor: int, data: bytes) -> None:
+            real(descriptor, data)
+            asyncio.run_coroutine_threadsafe(cancel(), loop).result()
+
+        async def cancel() -> None:
+            running.cancel()
+
+        monkeypatch.setattr(extraction, "_write_all", write)
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(cancelled())
+    assert os.listdir(tmp_path / "home") == []
 
 
 # ---- disks and permissions -------------------------------------------------------------------------------

@@ -91,6 +91,10 @@ def behind_the_end(data: bytearray) -> None:
     data += b"more" * 128
 
 
+def far_behind_the_end(data: bytearray) -> None:
+    data += bytes(2**20) + b"more"
+
+
 def tampered(change: Callable[[bytes], bytes]) -> Make:
     def make(archive: Archive) -> None:
         archive.add("a.py", os.urandom(5000))
@@ -147,6 +151,12 @@ CORPUS: dict[str, tuple[Make, str]] = {
     "a hard link to a link": (several(link("a", "b"), link("c", "a", HARD)), "no file that comes before"),
     "a hard link to a folder": (several(folder("a"), link("c", "a", HARD)), "no file that comes before"),
     "a link with content": (several(("a", {"type": SYM, "linkname": "b", "content": bytes(512)})), "has content"),
+    "a link in the place of what unpacking writes": (several(link(".flyte-core-bundle", "a/b")), "is kept for"),
+    "a link in a folder of what unpacking writes": (
+        several(link("..flyte-core-bundle.0123456789abcdef.flyte-core-draft/held", "../a/b")),
+        "is kept for",
+    ),
+    "a file in the place of what unpacking writes": (several(file(".FLYTE-core-bundle")), "is kept for"),
     # names that are used again
     "a file through a link": (several(link("a", "b"), file("a/c")), "lies below 'a', which is a link"),
     "a file in the place of a link": (several(link("a", "b"), file("a")), "there twice"),
@@ -187,6 +197,7 @@ CORPUS: dict[str, tuple[Make, str]] = {
     "something behind the gzip file": (tampered(lambda data: data + b"more"), "damaged"),
     "a header that is spoiled": (raw(second_header_spoiled), "something behind its last entry"),
     "something behind the end": (raw(behind_the_end), "something behind its last entry"),
+    "something far behind the end": (raw(far_behind_the_end), "something behind its last entry"),
     "a tar archive that ends early": (raw(lambda data: data.__delitem__(slice(1100, None))), "damaged"),
     "a file that ends early": (raw(lambda data: data.__delitem__(slice(700, None)), bytes(600)), "damaged"),
 }

@@ -476,6 +476,14 @@ def test_a_large_bundle_is_warned_of_with_its_largest_files(project, cache, capl
     assert "largest files: model.bin (105.9 MB), run.sh" in caplog.text
 
 
+def test_what_would_not_be_unpacked_is_not_packed(project, cache):
+    with open(project / "zeros.bin", "wb") as file:
+        file.truncate(101 * 2**20)
+    with pytest.raises(SourceError, match=r"zeros.bin.*more than 300 times its own size"):
+        build_bundle(project, copy_style="all")
+    assert everything_below(cache / "bundles") == set()
+
+
 @pytest.mark.parametrize(("root", "kind"), [("nowhere", MissingSourceError), ("run.sh", SourceError)])
 def test_a_root_that_is_no_folder_is_an_error(project, root, kind):
     with pytest.raises(kind, match=root):
