@@ -156,7 +156,7 @@ def test_a_distribution_that_is_there_twice_is_a_note_with_both_paths(doctor, si
 def test_a_choice_of_nobody_is_a_problem_and_a_block_of_nobody_a_note(doctor, site):
     site.plugin("flyte_core.hooks", "audit", "")
     findings, _ = doctor(FLYTE_CORE_PLUGINS="otel=flyte-core-otel,audit=mine,x=y,-auidt")
-    (known, other, unknown), (note,) = problems(findings), notes(findings)
+    (other, known, unknown), (note,) = problems(findings), notes(findings)
     assert known["command"] == "pip install flyte-core-otel"
     assert (other["command"], unknown["command"]) == (None, None)
     assert other["text"].endswith("choose dist-audit there")
