@@ -25,6 +25,8 @@ def _own_surroundings(tmp_path, monkeypatch):
     from flyte_core.runtime import initialize
 
     monkeypatch.setattr(initialize, "_config", None)
+    yield
+    initialize.init()
 
 
 @pytest.mark.parametrize("name", _modules())

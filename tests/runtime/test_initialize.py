@@ -17,11 +17,13 @@ from flyte_core import current_domain, init, init_from_config, init_in_cluster, 
 from flyte_core.context import use_task_context
 from flyte_core.errors import ConfigError, InitializationError, InvalidTypeError, InvalidValueError
 from flyte_core.extend import is_initialized
+from flyte_core.images.settings import use_images
 from flyte_core.models import ActionID, RawDataPath, TaskContext
 from flyte_core.runtime import initialize
 from flyte_core.runtime.flyte_config import FlyteConfig, load_flyte_config, search_places
 from flyte_core.runtime.init_config import InitConfig
 from flyte_core.runtime.initialize import init_settings
+from flyte_core.storage.config import use_storage
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +40,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     kept = logger.level, list(logger.handlers), logger.propagate
     yield
+    use_storage(None)
+    use_images()
     logger.level, logger.handlers, logger.propagate = kept[0], kept[1], kept[2]
     logger.setLevel(kept[0])
 
