@@ -23,14 +23,17 @@ from flyte_core.errors import (
     StorageError,
     without_secrets,
 )
-from flyte_core.runtime.failures import is_retryable, user_frames
+from flyte_core.runtime.failures import is_retryable, mark_as_final, user_frames
 
 if TYPE_CHECKING:
     from flyteidl2.core import execution_pb2
 
     from flyte_core.errors import ErrorKind
 
-__all__ = ["ErrorReport"]
+__all__ = ["ErrorReport", "RemoteTraceback"]
+
+#: What stands between the text of a message and the traceback of the user's own code.
+_TRACEBACK = "\n\nTraceback (most recent call last):\n"
 
 #: Bytes of a message. Platforms take a document of more than 2 MiB for none.
 _MESSAGE_LIMIT = 3 << 19
@@ -44,6 +47,17 @@ _MISTAKES = (ImportError, SyntaxError, NameError, AttributeError, TypeError)
 # Tags of two fields of a length: their number, and wire type 2.
 _TIMESTAMP_TAG = 5 << 3 | 2
 _WORKER_TAG = 6 << 3 | 2
+
+
+class RemoteTraceback(Exception):
+    """Where a task failed in its container, and what it printed last; the cause of the task's error here.
+
+    Args:
+        text: for people.
+    """
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
 
 
 def _worker() -> str:
@@ -142,6 +156,48 @@ class ErrorReport:
         )
 
 
+    @property
+    def text(self) -> str:
+        """The message without the traceback."""
+        return self.message.partition(_TRACEBACK)[0]
+
+    @property
+    def traceback(self) -> str:
+        """The traceback of the user's own code, as Python prints it; empty where there is none."""
+        return "".join(self.message.partition(_TRACEBACK)[1:]).strip("\n")
+
+    def as_exception(self, log: str = "") -> BaseRuntimeError:
+        """Give the exception that the task's failure is where it was started from, as if it had run there.
+
+        Args:
+            log: the last that the task printed.
+
+        Returns:
+            An exception of the same code and kind; its cause tells the traceback.
+        """
+        cls = _class_of(self.code, self.kind)
+        error = cls.__new__(cls)
+        BaseRuntimeError.__init__(error, self.code, self.kind, self.text, self.worker or None)
+        if not self.recoverable:
+            mark_as_final(error)
+        told = "\n".join(part for part in (self.traceback, log) if part)
+        error.__cause__ = RemoteTraceback(told) if told else None
+        return error
+
+
+def _class_of(code: str, kind: ErrorKind) -> type[BaseRuntimeError]:
+    from flyte_core import errors
+
+    known = {"DataValidationError": errors.RuntimeDataValidationError, "OOMKilled": errors.OOMError}
+    named = known.get(code) or getattr(errors, code if code in errors.__all__ else "", None)
+    if isinstance(named, type) and issubclass(named, errors.RuntimeUserError):
+        return named
+    if code == "ReferenceTaskUsageError":
+        return errors.ReferenceTaskError
+    kinds = {"user": errors.RuntimeUserError, "system": errors.RuntimeSystemError}
+    return kinds.get(kind, errors.RuntimeUnknownError)
+
+
 # ---- an exception as a report ------------------------------------------------------------------------------
 
 
@@ -166,6 +222,9 @@ def _text(error: BaseException) -> str:
         # Nothing of the user's has run: the message says it all.
         return text
     raised: BaseException | None = error
+    if isinstance(error.__cause__, RemoteTraceback):
+        told = str(error.__cause__).strip("\n")
+        return f"{text}\n\n{told}" if told.startswith(_TRACEBACK.strip("\n")) else text
     frames: list[traceback.FrameSummary] = []
     while raised is not None:
         frames = user_frames(raised)
@@ -174,8 +233,8 @@ def _text(error: BaseException) -> str:
         raised = raised.__cause__
     if raised is None:
         return text
-    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
-    return f"{text}\n\n{''.join([*lines, *traceback.format_exception_only(type(raised), raised)]).rstrip()}"
+    lines = [*traceback.format_list(frames), *traceback.format_exception_only(type(raised), raised)]
+    return f"{text}{_TRACEBACK}{''.join(lines).rstrip()}"
 
 
 # ---- the wire ------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from flyteidl2.task import common_pb2
 
     from flyte_core.models import PathRewrite, TaskContext
+    from flyte_core.runtime.channel import StdioChannel
     from flyte_core.runtime.documents import ErrorReport
     from flyte_core.runtime.termination import Termination
     from flyte_core.template import TaskTemplate
@@ -60,18 +61,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         args = EntrypointArgs.parse(words)
         grace = _grace()
+        channel = _channel()
     except InputError as e:
         sys.stderr.write(f"{e}\n\n{USAGE}")
         sys.exit(_USAGE)
-    sys.exit(run_container(args, grace))
+    sys.exit(run_container(args, grace, channel))
 
 
-def run_container(args: EntrypointArgs, grace: float = _GRACE) -> int:
+def run_container(args: EntrypointArgs, grace: float = _GRACE, channel: StdioChannel | None = None) -> int:
     """Run one task and report how it ended; for the main thread of a process of its own.
 
     Args:
         args: the command line.
         grace: seconds that the task may clean up for after a signal.
+        channel: the way to who runs the tasks that the task calls; default this process runs them.
 
     Returns:
         The status for the process to end with: 0 when ``outputs.pb`` or ``error.pb`` was written, else 1.
@@ -95,7 +98,7 @@ def run_container(args: EntrypointArgs, grace: float = _GRACE) -> int:
     try:
         _set_path()
         task = _load(args)
-        if _run(args, task, termination):
+        if _run(args, task, termination, channel):
             return _WRITTEN
     except (Exception, KeyboardInterrupt, SystemExit) as e:
         if termination.may_report():
@@ -111,6 +114,17 @@ def _grace() -> float:
         return float(text) if text else _GRACE
     except ValueError as e:
         raise InputError("flyte-core-runtime", [f"{GRACE_VARIABLE} is {text!r}; allowed: a number of seconds"]) from e
+
+
+def _channel() -> StdioChannel | None:
+    from flyte_core.runtime.channel import CONTROLLER_VARIABLE, STDIO, StdioChannel
+
+    wanted = os.environ.get(CONTROLLER_VARIABLE)
+    if not wanted:
+        return None
+    if wanted != STDIO:
+        raise InputError("flyte-core-runtime", [f"{CONTROLLER_VARIABLE} is {wanted!r}; allowed: {STDIO}"])
+    return StdioChannel.open()
 
 
 def _set_path() -> None:
@@ -142,7 +156,9 @@ def _load(args: EntrypointArgs) -> TaskTemplate:
     return load_task(args.resolver, args.resolver_args)
 
 
-def _run(args: EntrypointArgs, task: TaskTemplate, termination: Termination) -> bool:
+def _run(
+    args: EntrypointArgs, task: TaskTemplate, termination: Termination, channel: StdioChannel | None = None
+) -> bool:
     """Run the task and write its outputs; False when a signal came first, which its own thread reports."""
     import asyncio
 
@@ -151,7 +167,7 @@ def _run(args: EntrypointArgs, task: TaskTemplate, termination: Termination) -> 
         assert current is not None
         if not termination.may_start(lambda: _cancel(loop, current)):
             return False
-        outputs = await _outputs(args, task)
+        outputs = await _outputs(args, task, channel)
         # From here on a signal changes nothing: the task has done its work.
         if not termination.may_report():
             return False
@@ -172,7 +188,7 @@ def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
         loop.call_soon_threadsafe(task.cancel)
 
 
-async def _outputs(args: EntrypointArgs, task: TaskTemplate) -> common_pb2.Outputs:
+async def _outputs(args: EntrypointArgs, task: TaskTemplate, channel: StdioChannel | None) -> common_pb2.Outputs:
     import asyncio
 
     from flyte_core.runtime.container import ContainerController, rewrite_paths
@@ -183,7 +199,16 @@ async def _outputs(args: EntrypointArgs, task: TaskTemplate) -> common_pb2.Outpu
     context = await _context(args, {pair.key: pair.value for pair in inputs.context})
     if context.raw_data_path.path_rewrite is not None:
         rewrite_paths(inputs, context.raw_data_path.path_rewrite)
-    return await ContainerController(context).run_stored(task, inputs)
+    if channel is None:
+        return await ContainerController(context).run_stored(task, inputs)
+    from pathlib import Path
+
+    from flyte_core.runtime.stdio import StdioController
+
+    # Started by a run on somebody's machine, not by a cluster.
+    context = context.replace(mode="local")
+    controller = StdioController(context, channel, root_dir=Path.cwd(), by_name=args.pkl is not None)
+    return await controller.run_stored(task, inputs)
 
 
 def _parsed(data: bytes, url: str) -> common_pb2.Inputs:

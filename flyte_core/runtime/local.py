@@ -52,6 +52,7 @@ __all__ = [
     "LocalController",
     "LocalExecutor",
     "current_action",
+    "encode_inputs",
     "home_loop",
     "runs_folder",
     "write_report",
@@ -214,9 +215,9 @@ class LocalController:
             action = LocalAction(task, self._root_context(), None)
             # What a caller outside of any task gives is stored with the run's own data.
             with use_task_context(action.context):
-                message = await _encode_inputs(codec, task, inputs)
+                message = await encode_inputs(codec, task, inputs)
         else:
-            message = await _encode_inputs(codec, task, inputs)
+            message = await encode_inputs(codec, task, inputs)
             action = self._new_action(task, parent, message.SerializeToString(deterministic=True))
         value, outputs = await self._run_action(action, hooks, codec, message)
         if parent is None:
@@ -352,7 +353,8 @@ class LocalController:
             self._options.on_event(event)
 
 
-async def _encode_inputs(codec: InterfaceCodec, task: TaskTemplate, inputs: Mapping[str, Any]) -> common_pb2.Inputs:
+async def encode_inputs(codec: InterfaceCodec, task: TaskTemplate, inputs: Mapping[str, Any]) -> common_pb2.Inputs:
+    """Give the inputs of a call as a message."""
     limit = task.max_inline_io_bytes
     try:
         if codec.is_sync:
