@@ -61,7 +61,9 @@ from flyte_core.errors.runtime import (
     TaskTimeoutError,
     UnionRpcError,
 )
+from flyte_core.errors.sources import MissingSourceError, SourceError
 from flyte_core.errors.storage import (
+    BundleError,
     CacheError,
     SourceNotFoundError,
     StorageError,
@@ -90,6 +92,7 @@ from flyte_core.errors.values import (
 __all__ = [
     "ActionNotFoundError",
     "BaseRuntimeError",
+    "BundleError",
     "CacheError",
     "ClusterRequiredError",
     "ConfigError",
@@ -111,6 +114,7 @@ __all__ = [
     "InvalidTypeError",
     "InvalidValueError",
     "LogsNotYetAvailableError",
+    "MissingSourceError",
     "ModuleLoadError",
     "NotInTaskContextError",
     "OOMError",
@@ -132,6 +136,7 @@ __all__ = [
     "RuntimeUserError",
     "SerializationError",
     "SlowDownError",
+    "SourceError",
     "SourceNotFoundError",
     "StorageError",
     "StorageIntegrityError",

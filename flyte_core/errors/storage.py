@@ -5,6 +5,7 @@ from __future__ import annotations
 from flyte_core.errors.base import FlyteCoreError, without_secrets
 
 __all__ = [
+    "BundleError",
     "CacheError",
     "SourceNotFoundError",
     "StorageError",
@@ -54,6 +55,10 @@ class StorageTimeoutError(StorageError, TimeoutError):
 
 class StorageIntegrityError(StorageError):
     """Content is not what it should be: another length or checksum, or it changed while it was transferred."""
+
+
+class BundleError(StorageIntegrityError):
+    """A code bundle is damaged, holds something else than its name says, or has entries that must not be unpacked."""
 
 
 class UnsafePathError(StorageError, ValueError):

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import evolve, field, frozen
 
+from flyte_core._locks import machine_lock
 from flyte_core._logging import logger
 from flyte_core.errors import ImageBuildError
 from flyte_core.images.choosing import choose_builder
 from flyte_core.images.existence import Existence, look_up, split_digest
-from flyte_core.images.once import InFlight, machine_lock
+from flyte_core.images.once import InFlight
 from flyte_core.images.protocol import BuildRequest, ImageBuilder, building
 from flyte_core.images.refs import resolved
 from flyte_core.images.settings import image_settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -11,15 +12,15 @@ from attrs import field, frozen
 from flyte_core._version import __version__
 from flyte_core.errors import InvalidTypeError, InvalidValueError
 from flyte_core.models.canonical import digest
+from flyte_core.models.image_steps import ImageSteps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from flyte_core.models.layers import Layer
     from flyte_core.models.secret import Secret, SecretRequest
 
-__all__ = ["Architecture", "Image"]
+__all__ = ["RECIPE_VERSION", "Architecture", "Image"]
 
 Architecture = Literal["linux/amd64", "linux/arm64"]
 """A platform that an image is built for."""
@@ -31,12 +32,8 @@ _BOTH_PLATFORMS: tuple[Architecture, ...] = ("linux/amd64", "linux/arm64")
 # Tags are at most 128 characters; half of SHA-256 is as much as the reference's tags have.
 _TAG_LENGTH = 32
 
-_DEBIAN_ENV = {
-    "VIRTUAL_ENV": "/opt/venv",
-    "PATH": "/opt/venv/bin:$PATH",
-    "PYTHONPATH": "/root",
-    "UV_LINK_MODE": "copy",
-}
+RECIPE_VERSION = 1
+"""A part of every tag; raised when an unchanged definition is built into another image than before."""
 
 
 def _this_python() -> tuple[int, int]:
@@ -53,7 +50,7 @@ def _as_secret(secret: str | Secret | None) -> Secret | None:
 
 # What most images do not have (layers, secrets) is imported when one does: a task with an image by name needs none.
 @frozen(kw_only=True, slots=False, init=False)
-class Image:
+class Image(ImageSteps):
     """A container image: a base, and layers upon it.
 
     Made by the ``from_...`` methods; the ``with_...`` methods and `clone` give a new image each. Declaring one reads no
@@ -159,6 +156,8 @@ class Image:
             >>> Image.from_debian_base(python_version=(3, 12)).base_image
             'python:3.12-slim-bookworm'
         """
+        from flyte_core.models.image_debian import debian_layers
+
         version = _this_python() if python_version is None else _check_python(python_version)
         release = (flyte_version or __version__).removeprefix("v")
         text = "{}.{}".format(*version)
@@ -168,7 +167,7 @@ class Image:
             name=_NAME,
             python_version=version,
             platform=_BOTH_PLATFORMS if platform is None else _check_platform(platform),
-            layers=_debian_layers(release if install_flyte else None),
+            layers=debian_layers(release if install_flyte else None),
         )
         if registry or name or registry_secret:
             return image.clone(registry=registry, name=name, registry_secret=registry_secret)
@@ -176,6 +175,101 @@ class Image:
             return image
         tag = f"py{text}-v{release}" if install_flyte else f"py{text}"
         return image._with(preset_tag=tag.replace("+", "-"))
+
+    @classmethod
+    def from_dockerfile(
+        cls,
+        file: str | os.PathLike[str],
+        registry: str,
+        name: str,
+        platform: Architecture | tuple[Architecture, ...] | None = None,
+    ) -> Image:
+        """An image that a Dockerfile defines; the folder that it lies in is what it can copy from.
+
+        No layer goes on top of it: the file says everything.
+
+        Args:
+            file: the Dockerfile.
+            registry: the registry that it is pushed to.
+            name: its name there.
+            platform: the platforms it is built for.
+
+        Raises:
+            InvalidTypeError: when the file is no path.
+            InvalidValueError: when a platform is unknown.
+
+        Example:
+            >>> Image.from_dockerfile("images/Dockerfile", registry="registry.example.com", name="app").platform
+            ('linux/amd64',)
+        """
+        from flyte_core.models.layers.base import as_path, check_path
+
+        path = as_path(file)
+        check_path("Image", "file", path)
+        return cls._new(
+            dockerfile=path,
+            registry=registry,
+            name=name,
+            platform=_check_platform(platform) if platform else _ONE_PLATFORM,
+        )
+
+    @classmethod
+    def from_uv_script(
+        cls,
+        script: str | os.PathLike[str],
+        *,
+        name: str,
+        registry: str | None = None,
+        registry_secret: str | Secret | None = None,
+        python_version: tuple[int, int] | None = None,
+        index_url: str | None = None,
+        extra_index_urls: str | list[str] | tuple[str, ...] | None = None,
+        pre: bool = False,
+        extra_args: str | None = None,
+        platform: tuple[Architecture, ...] | None = None,
+        secret_mounts: SecretRequest | None = None,
+    ) -> Image:
+        """Debian with what a script declares in its header, as ``uv run --script`` reads it (PEP 723).
+
+        Args:
+            script: the script; its body does not count.
+            name: the image's name.
+            registry: the registry that it is pushed to.
+            registry_secret: the secret to push and pull with.
+            python_version: the Python inside; by default the one that runs this.
+            index_url: the index to install from.
+            extra_index_urls: indexes besides.
+            pre: whether pre-releases count.
+            extra_args: further words of pip's command line.
+            platform: the platforms it is built for.
+            secret_mounts: secrets that are there during the build.
+
+        Raises:
+            InvalidTypeError: when a value is of another type.
+            InvalidValueError: when a value is not allowed.
+
+        Example:
+            >>> Image.from_uv_script("report.py", name="report").layers[-1].kind
+            'uv_script'
+        """
+        from flyte_core.models.layers import UVScript
+
+        layer = UVScript(
+            script,
+            index_url=index_url,
+            extra_index_urls=extra_index_urls,
+            pre=pre,
+            extra_args=extra_args,
+            secret_mounts=secret_mounts,
+        )
+        image = cls.from_debian_base(
+            python_version=python_version,
+            registry=registry,
+            registry_secret=registry_secret,
+            name=name,
+            platform=platform,
+        )
+        return image._add(layer)
 
     def clone(
         self,
@@ -220,89 +314,75 @@ class Image:
             raise InvalidValueError("Image", "addl_layer", layer, 'a named image: call clone(name="...") first')
         return self._with(layers=(*self.layers, layer))
 
-    def with_pip_packages(
-        self,
-        *packages: str,
-        index_url: str | None = None,
-        extra_index_urls: str | list[str] | tuple[str, ...] | None = None,
-        pre: bool = False,
-        extra_args: str | None = None,
-        secret_mounts: SecretRequest | None = None,
-    ) -> Image:
-        """One more layer, of Python packages.
+    # The names that plugins for the Flyte SDK know them by.
+    @property
+    def _layers(self) -> tuple[Layer, ...]:
+        return self.layers
 
-        Args:
-            *packages: requirements in pip's notation.
-            index_url: the index to install from.
-            extra_index_urls: indexes besides.
-            pre: whether pre-releases count.
-            extra_args: further words of pip's command line.
-            secret_mounts: secrets that are there during the build.
+    @property
+    def _final_tag(self) -> str:
+        return self.preset_tag or self.content_hash()
 
-        Raises:
-            InvalidTypeError: when a package is not a text.
-            InvalidValueError: when a package is empty, or the image has no name.
-        """
-        from flyte_core.models.layers import PipPackages
-
-        layer = PipPackages(
-            packages=packages,
-            index_url=index_url,
-            extra_index_urls=extra_index_urls,
-            pre=pre,
-            extra_args=extra_args,
-            secret_mounts=secret_mounts,
-        )
-        return self._add(layer)
-
-    def with_apt_packages(self, *packages: str, secret_mounts: SecretRequest | None = None) -> Image:
-        """One more layer, of packages of the operating system; raises as `with_pip_packages`."""
-        from flyte_core.models.layers import AptPackages
-
-        return self._add(AptPackages(packages, secret_mounts))
-
-    def with_commands(self, commands: list[str], secret_mounts: SecretRequest | None = None) -> Image:
-        """One more layer, of shell commands (without ``RUN``); raises as `with_pip_packages`."""
-        from flyte_core.models.layers import Commands
-
-        return self._add(Commands(commands, secret_mounts))
-
-    def with_workdir(self, workdir: str) -> Image:
-        """One more layer, which sets the working directory; raises as `with_pip_packages`."""
-        from flyte_core.models.layers import WorkDir
-
-        return self._add(WorkDir(workdir))
-
-    def with_env_vars(self, env_vars: Mapping[str, str]) -> Image:
-        """One more layer, which sets environment variables; raises as `with_pip_packages`."""
-        from flyte_core.models.layers import Env
-
-        return self._add(Env.from_dict(env_vars))
+    @property
+    def dockerignore(self) -> str | None:
+        """The file of ignore rules that the last `with_dockerignore` names."""
+        found = (layer for layer in reversed(self.layers) if layer.kind == "dockerignore")
+        return getattr(next(found, None), "path", None)
 
     def validate(self) -> None:
-        """Check every layer on the machine that builds; each raises its own error."""
+        """Check the Dockerfile and every layer on the machine that builds; each raises its own error.
+
+        Raises:
+            SourceError: a file cannot be read; `MissingSourceError` when it is not there.
+        """
+        if self.dockerfile is not None:
+            from flyte_core.models.layers.files import need_file
+
+            need_file("Image", self.dockerfile)
         for layer in self.layers:
             layer.validate()
 
     def content_hash(self) -> str:
-        """A hash of the whole definition: two images with the same hash are built alike."""
+        """A hash of the whole definition: two images with the same hash are built alike.
+
+        Files count by what is in them, and nothing counts for where it lies; registry, name and the secret to pull with
+        do not count.
+
+        Raises:
+            SourceError: a file that counts cannot be read; `MissingSourceError` when it is not there.
+        """
         parts = {
+            "recipe": RECIPE_VERSION,
             "base": self.base_image,
+            "ref": self.ref_name,
             "platform": self.platform,
-            "python": self.python_version,
-            "layers": [(layer.kind, layer.content()) for layer in self.layers],
+            # A Dockerfile has its own.
+            "python": self.python_version if self.dockerfile is None else None,
+            "layers": [(layer.kind, layer.content(self.dockerignore)) for layer in self.layers],
+            "dockerfile": self._dockerfile_content(),
         }
         return digest(parts)[:_TAG_LENGTH]
+
+    def _dockerfile_content(self) -> tuple[bytes, str | None] | None:
+        if self.dockerfile is None:
+            return None
+        from flyte_core.models.image_dockerfile import dockerfile_content
+
+        return dockerfile_content(self.dockerfile)
 
     @cached_property
     def uri(self) -> str:
         """The image's full name: ``registry/name:tag``, or its base where nothing was added to it.
 
+        Files are read when it is asked for the first time, and not again: for a file that was changed since then, make
+        the image anew.
+
         Raises:
             InvalidValueError: when it has neither a name nor a base.
+            SourceError: a file that counts cannot be read; `MissingSourceError` when it is not there.
         """
         if self.name:
-            tag = self.preset_tag or self.content_hash()
+            tag = self._final_tag
             return f"{self.registry}/{self.name}:{tag}" if self.registry else f"{self.name}:{tag}"
         if self.base_image:
             return self.base_image
@@ -310,26 +390,6 @@ class Image:
 
 
 _COMPUTED = ("uri",)
-
-
-def _debian_layers(release: str | None) -> tuple[Layer, ...]:
-    from flyte_core.models.layers import AptPackages, Env, PipPackages
-
-    layers = (Env.from_dict(_DEBIAN_ENV), AptPackages(("build-essential", "ca-certificates")))
-    if release is None:
-        return layers
-    return (*layers, PipPackages(packages=(f"flyte-core=={release}",), pre=_is_prerelease(release)))
-
-
-def _is_prerelease(release: str) -> bool:
-    if release.replace(".", "").isdigit():
-        return False
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        return Version(release).is_prerelease
-    except InvalidVersion as error:
-        raise InvalidValueError("Image", "flyte_version", release, "a version as in PEP 440") from error
 
 
 def _check_name(field: str, value: object) -> None:

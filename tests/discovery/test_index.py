@@ -356,7 +356,7 @@ def test_a_distribution_that_was_removed_is_gone(site, tmp_path):
 def _with_checksum(body: bytes, version: int = sys.hexversion) -> bytes:
     import zlib
 
-    return f"3 {version:x} {zlib.crc32(body):08x}\n".encode() + body
+    return f"4 {version:x} {zlib.crc32(body):08x}\n".encode() + body
 
 
 @pytest.mark.parametrize(
@@ -425,8 +425,9 @@ def test_the_cache_of_another_version_of_python_is_not_believed(site, tmp_path):
     PluginIndex(tmp_path / "cache", path=[str(site)]).names(TASKS)
     (file,) = cache_files(tmp_path / "cache")
     sound = file.read_bytes()
-    document = {**marshal.loads(sound.partition(b"\n")[2]), "entries": {TASKS: {"other": "0 x"}}}
-    file.write_bytes(_with_checksum(marshal.dumps(document), sys.hexversion - 1))
+    path, document = marshal.loads(sound.partition(b"\n")[2])
+    changed = (path, {**document, "entries": {TASKS: {"other": "0 x"}}})
+    file.write_bytes(_with_checksum(marshal.dumps(changed), sys.hexversion - 1))
     assert PluginIndex(tmp_path / "cache", path=[str(site)]).names(TASKS) == ["sql"]
     assert file.read_bytes() == sound
 

@@ -199,7 +199,14 @@ def test_the_options_of_pip_are_words_of_its_command_line():
     assert PipPackages().get_pip_install_args() == []
 
 
-@given(st.lists(st.tuples(st.text(), st.text())), st.lists(st.tuples(st.text(), st.text())))
+VARIABLES = st.lists(
+    st.tuples(
+        st.from_regex(r"[A-Za-z_][A-Za-z0-9_.\-]*", fullmatch=True), st.text(st.characters(exclude_characters="\0:"))
+    )
+)
+
+
+@given(VARIABLES, VARIABLES)
 def test_variables_that_differ_make_images_that_differ(one, two):
     images = [APP.clone(addl_layer=Env(tuple(pairs))) for pairs in (one, two)]
     assert (images[0].uri == images[1].uri) == (one == two)

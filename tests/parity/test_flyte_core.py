@@ -20,7 +20,7 @@ SDK = "flyte_core"
 WHOLE_AREAS = {"resources", "spec", "override", "extend", "container"}
 AREAS = WHOLE_AREAS | {"types", "values", "image"}
 
-MOST_EXPECTED_FAILURES = 15
+MOST_EXPECTED_FAILURES = 0
 
 
 def _load_harness() -> ModuleType:
