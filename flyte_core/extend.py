@@ -9,6 +9,7 @@ from flyte_core._lazy import lazy_names
 if TYPE_CHECKING:
     from flyte_core_python import AsyncFunctionTaskTemplate as AsyncFunctionTaskTemplate
 
+    from flyte_core.bundle import download_code_bundle as download_code_bundle
     from flyte_core.hookspecs import HookCall as HookCall
     from flyte_core.hookspecs import hookimpl as hookimpl
     from flyte_core.images import ImageBuildEngine as ImageBuildEngine
@@ -36,6 +37,7 @@ __all__ = [
     "ImageChecker",
     "TaskPluginRegistry",
     "TaskTemplate",
+    "download_code_bundle",
     "get_proto_extended_resources",
     "get_proto_resources",
     "hookimpl",
@@ -54,6 +56,7 @@ _lazy, _ = lazy_names(
         **dict.fromkeys(("ImageBuildEngine", "ImageBuilder", "ImageChecker"), "flyte_core.images"),
         "TaskPluginRegistry": "flyte_core.registry",
         "TaskTemplate": "flyte_core.template",
+        "download_code_bundle": "flyte_core.bundle",
         "get_proto_extended_resources": "flyte_core.serialize",
         "get_proto_resources": "flyte_core.serialize",
         "hookimpl": "flyte_core.hookspecs",

@@ -17,6 +17,7 @@ import attrs
 
 from flyte_core.errors import (
     BaseRuntimeError,
+    BundleError,
     FlyteCoreError,
     HookError,
     ModuleLoadError,
@@ -39,7 +40,7 @@ _TRACEBACK = "\n\nTraceback (most recent call last):\n"
 _MESSAGE_LIMIT = 3 << 19
 
 #: Codes of failures that only another command line could change.
-_FINAL_CODES = frozenset({"BundleNotSupported", "MalformedCommand"})
+_FINAL_CODES = frozenset({"MalformedCommand"})
 
 #: What a module raises whose code is wrong, and would raise again.
 _MISTAKES = (ImportError, SyntaxError, NameError, AttributeError, TypeError)
@@ -211,6 +212,8 @@ def _is_recoverable(error: BaseException) -> bool:
     """Whether another attempt could end otherwise: not when the image, the code or a value would have to change."""
     if isinstance(error, ModuleLoadError):
         return error.__cause__ is not None and not isinstance(error.__cause__, _MISTAKES)
+    if isinstance(error, BundleError):
+        return False
     if isinstance(error, FlyteCoreError) and not isinstance(error, (BaseRuntimeError, HookError, StorageError)):
         return False
     return getattr(error, "code", None) not in _FINAL_CODES and is_retryable(error)

@@ -35,10 +35,13 @@ if TYPE_CHECKING:
     from flyte_core.runtime.termination import Termination
     from flyte_core.template import TaskTemplate
 
-__all__ = ["GRACE_VARIABLE", "main", "run_container"]
+__all__ = ["CHANGES_VARIABLE", "GRACE_VARIABLE", "main", "run_container"]
 
 #: Variable with the seconds that a task may clean up for after a signal; platforms wait 10 (Docker) or 30 (Kubernetes).
 GRACE_VARIABLE = "FLYTE_CORE_GRACE_SECONDS"
+
+#: Variable with what `flyte_core.runtime.changes` says of a task that ``override`` has changed.
+CHANGES_VARIABLE = "FLYTE_CORE_TASK_CHANGES"
 
 #: Names of the files below the outputs path, and of a run's first action.
 OUTPUTS_NAME, ERROR_NAME = "outputs.pb", "error.pb"
@@ -97,7 +100,7 @@ def run_container(args: EntrypointArgs, grace: float = _GRACE, channel: StdioCha
     termination.arm()
     try:
         _set_path()
-        task = _load(args)
+        task = _changed(_load(args, channel))
         if _run(args, task, termination, channel):
             return _WRITTEN
     except (Exception, KeyboardInterrupt, SystemExit) as e:
@@ -129,31 +132,65 @@ def _channel() -> StdioChannel | None:
 
 def _set_path() -> None:
     """Make the working directory importable, as the installed command does not, and what the environment adds."""
-    added = [os.getcwd(), *os.environ.get("_F_SYS_PATH", "").split(":")]  # noqa: PTH109 - pathlib is slow to import
+    added = [os.getcwd(), *_added_paths()]  # noqa: PTH109 - pathlib is slow to import
     sys.path[:0] = [path for path in dict.fromkeys(added) if path and path not in sys.path]
+
+
+def _added_paths() -> list[str]:
+    return [path for path in os.environ.get("_F_SYS_PATH", "").split(":") if path]
 
 
 # ---- the task --------------------------------------------------------------------------------------------
 
 
-def _load(args: EntrypointArgs) -> TaskTemplate:
+def _load(args: EntrypointArgs, channel: StdioChannel | None) -> TaskTemplate:
     from flyte_core.runtime.loading import load_task, unpickle_task
 
-    if args.tgz is not None:
-        raise RuntimeSystemError(
-            "BundleNotSupported",
-            f"the code bundle {args.tgz} cannot be unpacked: this version of flyte_core has no archives of code; "
-            f"put the code into the image, or give a pickled task (--pkl)",
-        )
-    if args.pkl is not None:
+    if args.tgz is None and args.pkl is not None:
         from flyte_core._syncify import run_coroutine
+        from flyte_core.bundle import check_pickle
 
-        return unpickle_task(run_coroutine(_read(args.pkl)), args.pkl)
+        data = run_coroutine(_read(args.pkl))
+        check_pickle(data, args.pkl)
+        return unpickle_task(data, args.pkl)
     if args.resolver is None or not args.resolver_args:
         raise RuntimeSystemError(
             "MalformedCommand", "nothing says which task to run: give --resolver with its arguments, or --pkl"
         )
+    if args.tgz is not None:
+        _unpack(args.tgz, args.dest or ".")
+        if channel is not None:
+            # Files that lie beside the code are found from there, as on the machine that the run was started from.
+            os.chdir(args.dest or ".")
     return load_task(args.resolver, args.resolver_args)
+
+
+def _unpack(tgz: str, destination: str) -> None:
+    """Bring the code to its folder, and make it importable from there."""
+    import importlib
+
+    from flyte_core._syncify import run_coroutine
+    from flyte_core.bundle import digest_in_name, download_code_bundle
+    from flyte_core.models import CodeBundle
+
+    # The version on the command line is the task's, which need not be that of its code.
+    bundle = CodeBundle(tgz=tgz, computed_version=digest_in_name(tgz) or "", destination=destination)
+    folder = str(run_coroutine(download_code_bundle(bundle)).downloaded_path)
+    added = [folder, *(os.path.join(folder, path) for path in _added_paths() if not os.path.isabs(path))]  # noqa: PTH117, PTH118
+    sys.path[:0] = [path for path in dict.fromkeys(map(os.path.normpath, added)) if path not in sys.path]
+    importlib.invalidate_caches()
+
+
+def _changed(task: TaskTemplate) -> TaskTemplate:
+    """Give the task with what ``override`` has changed on it where it was called."""
+    text = os.environ.get(CHANGES_VARIABLE)
+    if not text:
+        return task
+    import json
+
+    from flyte_core.runtime.changes import changed
+
+    return changed(task, json.loads(text))
 
 
 def _run(
@@ -232,8 +269,9 @@ async def _context(args: EntrypointArgs, texts: dict[str, str]) -> TaskContext:
 
     name = args.name or _ROOT_ACTION
     bundle = None
-    if args.pkl is not None:
-        bundle = CodeBundle(pkl=args.pkl, destination=args.dest or ".", computed_version=args.version)
+    if args.tgz is not None or args.pkl is not None:
+        pkl = args.pkl if args.tgz is None else None
+        bundle = CodeBundle(tgz=args.tgz, pkl=pkl, destination=args.dest or ".", computed_version=args.version)
     return TaskContext(
         action=ActionID(name=name, run_name=args.run_name, project=args.project, domain=args.domain, org=args.org),
         version=args.version,
