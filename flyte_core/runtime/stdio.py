@@ -7,18 +7,18 @@ import concurrent.futures
 import itertools
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyte_core.context import ctx
-from flyte_core.errors import RuntimeSystemError, SerializationError
+from flyte_core.errors import RuntimeSystemError
 from flyte_core.runtime.changes import changes_of
 from flyte_core.runtime.container import ContainerController
-from flyte_core.runtime.declared import find_in_module, place_of
+from flyte_core.runtime.declared import declared
 from flyte_core.runtime.documents import ErrorReport
 from flyte_core.runtime.local import current_action, encode_inputs
+from flyte_core.runtime.resolver import RESOLVER_PATH
 from flyte_core.types.convert import interface_codec
 
 if TYPE_CHECKING:
@@ -96,19 +96,12 @@ class StdioController(ContainerController):
     def _place(self, task: TaskTemplate) -> dict[str, Any] | None:
         if self._by_name:
             return {"name": task.name}
-        from flyte_core.runtime.resolver import RESOLVER_PATH
-
-        try:
-            module, name = place_of(task, self._root_dir)
-        except SerializationError:
+        found = declared(task, self._root_dir)
+        if found is None:
             return None
-        loaded = sys.modules.get(module)
-        declared = find_in_module(loaded, name) if loaded is not None else None
-        if declared is None or declared.name != task.name:
-            return None
-        place: dict[str, Any] = {"name": task.name, "resolver": RESOLVER_PATH}
-        place["args"] = ["mod", module, "instance", name]
-        changes = changes_of(task, declared)
+        args = ["mod", found.module, "instance", found.name]
+        place: dict[str, Any] = {"name": task.name, "resolver": RESOLVER_PATH, "args": args}
+        changes = changes_of(task, found.task)
         return {**place, "changes": changes} if changes else place
 
     async def _answer(self, call: dict[str, Any], inputs: bytes) -> bytes:
