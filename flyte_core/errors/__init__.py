@@ -20,6 +20,13 @@ from flyte_core.errors.base import (
 from flyte_core.errors.base import (
     mark_as_task_code as mark_as_task_code,
 )
+from flyte_core.errors.images import (
+    RegistryAnswerError,
+    RegistryAuthError,
+    RegistryError,
+    RegistryTimeoutError,
+    RegistryUnavailableError,
+)
 from flyte_core.errors.plugins import (
     HookCallError,
     HookError,
@@ -127,6 +134,11 @@ __all__ = [
     "PluginVersionError",
     "PrimaryContainerNotFoundError",
     "ReferenceTaskError",
+    "RegistryAnswerError",
+    "RegistryAuthError",
+    "RegistryError",
+    "RegistryTimeoutError",
+    "RegistryUnavailableError",
     "RequiredPluginError",
     "RetriesExhaustedError",
     "RunAbortedError",
