@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -166,6 +166,14 @@ class ErrorReport:
     def traceback(self) -> str:
         """The traceback of the user's own code, as Python prints it; empty where there is none."""
         return "".join(self.message.partition(_TRACEBACK)[1:]).strip("\n")
+
+    def with_text(self, change: Callable[[str], str]) -> ErrorReport:
+        """Give the same report with another message.
+
+        Args:
+            change: makes it of this one's.
+        """
+        return attrs.evolve(self, message=change(self.message))
 
     def as_exception(self, log: str = "") -> BaseRuntimeError:
         """Give the exception that the task's failure is where it was started from, as if it had run there.
