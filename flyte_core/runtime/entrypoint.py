@@ -357,7 +357,9 @@ def _report(args: EntrypointArgs, report: ErrorReport) -> int:
     """Tell the log and the platform why the task failed, and give the process's status."""
     from flyte_core._syncify import run_coroutine
 
-    sys.stderr.write(f"{report.message}\n")
+    if not os.environ.get("FLYTE_CORE_CONTROLLER"):
+        # Else the failure is told where the run was started from.
+        sys.stderr.write(f"{report.message}\n")
     try:
         run_coroutine(_write(_output_url(args, ERROR_NAME), report.to_bytes()))
     except Exception as e:
