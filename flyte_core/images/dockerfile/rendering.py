@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["mirrored", "render", "render_uv"]
 
 #: The kinds that only root can do.
+#: By its number, since not every base has a name for it.
 _AS_ROOT = PYTHON_KINDS | {"apt", "commands"}
 
 
@@ -51,7 +52,7 @@ def render(image: Image, settings: ImageSettings, *, qualified: bool = False, uv
         >>> image = Image.from_base("debian:12").clone(name="tool").with_commands(["make install"])
         >>> print(render(image, ImageSettings()).text)
         FROM debian:12
-        USER root
+        USER 0:0
         <BLANKLINE>
         # Layer 1: commands
         RUN make install
@@ -72,7 +73,7 @@ def render(image: Image, settings: ImageSettings, *, qualified: bool = False, uv
         draft.uv_from = uv_from or "uv"
         if not uv_from:
             _add_uv_stage(draft, base, qualified)
-    draft.block("The base image", [f"FROM {base}", *(["USER root"] if kinds & _AS_ROOT else [])], remark=needs_uv)
+    draft.block("The base image", [f"FROM {base}", *(["USER 0:0"] if kinds & _AS_ROOT else [])], remark=needs_uv)
     if needs_uv:
         draft.block("The environment that packages go into", environment_steps(draft))
     if any("\n" in value for layer in image.layers for _, value in getattr(layer, "env_vars", ())):

@@ -7,7 +7,7 @@ RUN --mount=type=cache,id=flyte-core-pip,target=/var/cache/pip \
 
 # The base image
 FROM python:3.12-slim-bookworm
-USER root
+USER 0
 
 # The environment that packages go into
 RUN --mount=type=cache,id=flyte-core-uv,target=/var/cache/uv \
