@@ -54,7 +54,7 @@ class DockerController(LocalController):
     async def run_root(self, task: TaskTemplate, inputs: Mapping[str, Any]) -> Any:
         """Run the first task of the run; its containers are gone in the end, however it ends."""
         self.engine = await connect()
-        self.images = Images(push=False)
+        self.images = Images(self.registry, push=_is_elsewhere(self.engine))
         self.code = Code(task, storage.join(self.handle.url, "code"), self.options)
         try:
             return await super().run_root(task, inputs)
@@ -79,3 +79,11 @@ class DockerController(LocalController):
 
 def _storage_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(_STORAGE_VARIABLES)}
+
+
+def _is_elsewhere(engine: Engine) -> bool:
+    """Whether the engine is reached through a network, so that it gets images from a registry."""
+    host = os.environ.get("DOCKER_HOST", "")
+    return host.startswith(("tcp://", "ssh://", "https://")) and not any(
+        f"//{name}" in host for name in ("localhost", "127.0.0.1", "[::1]")
+    )
