@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flyte_core.context import ctx
 from flyte_core.errors import RuntimeSystemError
 from flyte_core.runtime.changes import changes_of
-from flyte_core.runtime.container import ContainerController
+from flyte_core.runtime.container import ContainerController, keep_files, stored_things
 from flyte_core.runtime.declared import declared
 from flyte_core.runtime.documents import ErrorReport
 from flyte_core.runtime.local import current_action, encode_inputs
@@ -22,6 +22,8 @@ from flyte_core.runtime.resolver import RESOLVER_PATH
 from flyte_core.types.convert import interface_codec
 
 if TYPE_CHECKING:
+    from flyteidl2.task import common_pb2
+
     from flyte_core.models import TaskContext
     from flyte_core.registry import Registry
     from flyte_core.runtime.channel import StdioChannel
@@ -58,6 +60,8 @@ class StdioController(ContainerController):
         self._lock = threading.Lock()
         self._waiting: dict[int, concurrent.futures.Future[tuple[bool, bytes]]] = {}
         self._places: dict[int, tuple[TaskTemplate, dict[str, Any] | None]] = {}
+        # Files that are not this container's alone.
+        self._seen: set[str] = set()
         self._gone = False
         channel.listen(self._take, self._ended)
 
@@ -73,10 +77,20 @@ class StdioController(ContainerController):
             return await super().submit(task, args, kwargs)
         given = codec.bind(args, kwargs, f"task {task.name!r}")
         inputs = await encode_inputs(codec, task, given)
+        await keep_files(inputs.literals, self._context, self._seen)
         outputs = await self._answer(call, inputs.SerializeToString(deterministic=True))
         from flyteidl2.task import common_pb2
 
-        return await codec.adecode_outputs(common_pb2.Outputs.FromString(outputs))
+        message = common_pb2.Outputs.FromString(outputs)
+        self._seen.update(held.uri for named in message.literals for held in stored_things(named.value))
+        return await codec.adecode_outputs(message)
+
+    async def run_stored(self, task: TaskTemplate, inputs: common_pb2.Inputs) -> common_pb2.Outputs:
+        """Run the container's task; what its outputs refer to outlives the container."""
+        self._seen.update(held.uri for named in inputs.literals for held in stored_things(named.value))
+        outputs = await super().run_stored(task, inputs)
+        await keep_files(outputs.literals, self._context, self._seen)
+        return outputs
 
     # ---- a call -----------------------------------------------------------------------------------------
 

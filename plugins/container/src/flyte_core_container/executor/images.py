@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flyte_core import logger
 from flyte_core.images import build_image, needed_distributions, with_installed
+from flyte_core.images.choosing import installed_builders
 from flyte_core.images.environments import images_of
 from flyte_core.images.settings import image_settings
 from flyte_core.models import Image, ImageCache
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from flyte_core.registry import Registry
 
 __all__ = ["Images"]
+
+_DOCKER = "docker"
 
 
 class Images:
@@ -64,7 +67,15 @@ class Images:
         # What one task of an environment needs, all get: they have one image.
         tasks = [task] if env is None else env.tasks.values()
         image = await with_installed(image, needed_distributions(tasks, self._registry))
-        result = await build_image(image, push=self._push, progress=lambda line: logger.info("%s", line))
+        result = await build_image(
+            image, builder=_builder(), push=self._push, progress=lambda line: logger.info("%s", line)
+        )
         if result.built:
             logger.info("built image %s in %.1f s", result.uri, result.seconds)
         return result.pinned if self._push else result.uri
+
+
+def _builder() -> str | None:
+    """Choose the builder whose images this engine has, unless the settings name one or it is the only one anyway."""
+    chosen = image_settings().builder
+    return _DOCKER if chosen in (None, "local") and _DOCKER in installed_builders() else None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from flyte_core import storage
+from flyte_core.runtime.container import stored_things
 from flyte_core.runtime.local import runs_folder
 from flyte_core_container.local.container import Mount
 
 if TYPE_CHECKING:
-    from flyteidl2.core import literals_pb2
     from flyteidl2.task import common_pb2
 
 __all__ = ["Places"]
@@ -81,25 +80,6 @@ def _outermost(paths: list[Path]) -> list[Path]:
 
 def _referred(inputs: common_pb2.Inputs) -> list[Path]:
     """Give the files and folders of this machine among the inputs."""
-    uris = {uri for named in inputs.literals for uri in _uris(named.value)}
+    uris = {held.uri for named in inputs.literals for held in stored_things(named.value)}
     paths = [storage.local_path(uri) for uri in uris if uri and not storage.is_remote(uri)]
     return [path for path in paths if path.is_absolute() and path.exists()]
-
-
-def _uris(literal: literals_pb2.Literal) -> Iterator[str]:
-    kind = literal.WhichOneof("value")
-    if kind == "collection":
-        for item in literal.collection.literals:
-            yield from _uris(item)
-    elif kind == "map":
-        for item in literal.map.literals.values():
-            yield from _uris(item)
-    elif kind == "scalar":
-        scalar = literal.scalar
-        what = scalar.WhichOneof("value")
-        if what == "union":
-            yield from _uris(scalar.union.value)
-        elif what == "blob":
-            yield scalar.blob.uri
-        elif what == "structured_dataset":
-            yield scalar.structured_dataset.uri
