@@ -161,6 +161,7 @@ class ErrorReport:
             recoverable=error.kind == execution_pb2.ContainerError.RECOVERABLE,
             timestamp=timestamp,
             worker=worker,
+            error_class=error_class,
         )
 
 
