@@ -112,12 +112,16 @@ async def with_installed(image: Image, distributions: Sequence[str]) -> Image:
         >>> asyncio.run(with_installed(image, ["flyte-core"])) is image
         True
     """
+    from flyte_core.models.image import DEFAULT_REGISTRY
+
     at = next((at for at, layer in enumerate(image.layers) if _installs_core(layer)), None)
     if at is None:
         return image
     plan = _Plan.of(distributions)
     wheels = [await _wheel_folder(name, source) for name, source in plan.sources.items()]
-    return image._with(layers=_layers(image.layers, at, plan, wheels))
+    # Nobody has pushed this one to the registry of the published images, and nobody here can.
+    registry = None if image.registry == DEFAULT_REGISTRY else image.registry
+    return image._with(layers=_layers(image.layers, at, plan, wheels), registry=registry)
 
 
 def _layers(layers: Sequence[Layer], at: int, plan: _Plan, wheels: Sequence[Path]) -> tuple[Layer, ...]:

@@ -29,7 +29,7 @@ def task_image(api: Any, *packages: str) -> str:
     from flyte_core.images import ImageSettings, build_image, with_installed
 
     base = Image.from_base(python_base(api))
-    image = base.clone(name="flyte-core-test/tasks", python_version=sys.version_info[:2])
+    image = base.clone(name="flyte-core-test-tasks", python_version=sys.version_info[:2])
     image = image.with_pip_packages(f"flyte-core=={__version__}", *packages)
     # Wheels are built once for all workers and sessions; a test's own folder for caches would have each build them.
     cache = Path(tempfile.gettempdir()) / f"flyte-core-{os.getuid()}-wheels"

@@ -54,6 +54,6 @@ def host(tasks_image: str, tmp_path: Path) -> Callable[..., subprocess.Popen[str
             "PYTHONUNBUFFERED": "1",
         }
         given: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **more}
-        return subprocess.Popen([sys.executable, str(path)], env=environment, **given)
+        return subprocess.Popen([sys.executable, str(path)], env=environment, cwd=tmp_path, **given)
 
     return start

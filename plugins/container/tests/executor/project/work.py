@@ -79,7 +79,7 @@ async def quick(x: int, salt: str) -> int:
 
 
 @env.task
-async def waits(seconds: float = 300) -> None:
+async def waits(seconds: float = 300.0) -> None:
     print("begun", flush=True)
     try:
         await asyncio.sleep(seconds)
