@@ -74,7 +74,7 @@ def test_variables_and_secrets_reach_the_task_and_neither_labels_nor_logs(
 def test_code_lies_where_the_task_works_and_the_container_runs_nothing_else(work: ModuleType) -> None:
     folder, number, action, file = _run(work.where)
     assert (number, action, file) == ("1", "a0", "work.py")
-    assert Path(folder).name == "code"
+    assert Path(folder).name == "unpacked"
 
 
 def test_a_task_that_is_a_container_itself_runs_as_in_a_local_run(work: ModuleType) -> None:

@@ -147,8 +147,10 @@ class _Attempt:
             attached = await Attached.to(self._run.engine, container.id, self.calls.take, self._output)
             self.calls.attached = attached
             await self._start(container)
+            self._run.started(self._action, container)
             ending = await self._ending(container, attached)
         finally:
+            self._run.ended(self._action)
             await to_its_end(self.calls.end())
             if attached is not None:
                 attached.close()
@@ -210,7 +212,7 @@ class _Attempt:
             "flyte-core.run": context.action.run_name or "",
             "flyte-core.action": context.action.name,
         }
-        config = {
+        config: dict[str, Any] = {
             "Labels": labels,
             "Env": [f"{name}={value}" for name, value in self._environment().items()],
             "OpenStdin": True,
@@ -220,7 +222,12 @@ class _Attempt:
             "AttachStderr": True,
         }
         # The log comes through the attached streams; the engine need not keep it too.
-        host = {**host_limits(f"task {task.name!r}", task.resources), "LogConfig": {"Type": "none"}}
+        host: dict[str, Any] = {**host_limits(f"task {task.name!r}", task.resources), "LogConfig": {"Type": "none"}}
+        if self._code.folder is not None:
+            config["WorkingDir"] = self._code.folder
+        network = run.network_of(self._action)
+        if network is not None:
+            host["NetworkMode"] = f"container:{network}"
         if Path("/sys/fs/selinux/enforce").exists():
             # Its policy would hide the folders, and to relabel them is not ours to do.
             host["SecurityOpt"] = ["label=disable"]

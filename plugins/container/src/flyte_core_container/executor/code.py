@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from flyte_core import storage
-from flyte_core.bundle import ship_bundle, ship_pickle_bundle
+from flyte_core.bundle import download_code_bundle, ship_bundle, ship_pickle_bundle
 from flyte_core.extend import TaskTemplate
 from flyte_core.runtime.changes import changes_of
 from flyte_core.runtime.declared import declared, import_root
@@ -32,12 +32,14 @@ class TaskCode:
 
     Args:
         root_dir: the folder that modules are named from.
-        bundle: the code; None where the image has it.
+        bundle: the code, which the container fetches; None where it need not.
+        folder: the code, where the container sees a folder of this machine.
         changes: what ``override`` changed on the task.
     """
 
     root_dir: Path
-    bundle: CodeBundle | None
+    bundle: CodeBundle | None = None
+    folder: str | None = None
     changes: dict[str, Any]
 
 
@@ -72,16 +74,28 @@ class Code:
             # A pickle holds the task itself, with its changes.
             bundle = await ship_pickle_bundle(task, self._base, root=self.root_dir)
             return TaskCode(root_dir=self.root_dir, bundle=bundle, changes={})
-        changes = changes_of(task, found.task)
+        code = TaskCode(root_dir=self.root_dir, changes=changes_of(task, found.task))
         if self._style == "none":
-            return TaskCode(root_dir=self.root_dir, bundle=None, changes=changes)
+            return code
         if self._shipped is None:
-            self._shipped = asyncio.ensure_future(
-                ship_bundle(self.root_dir, self._base, copy_style=self._style, destination=CODE_FOLDER)
-            )
+            self._shipped = asyncio.ensure_future(self._ship())
         # Shielded: a task that is cancelled leaves the others their code.
-        return TaskCode(root_dir=self.root_dir, bundle=await asyncio.shield(self._shipped), changes=changes)
+        bundle = await asyncio.shield(self._shipped)
+        if bundle.downloaded_path is not None:
+            return attrs.evolve(code, folder=str(bundle.downloaded_path))
+        return attrs.evolve(code, bundle=bundle)
 
     def told_as_here(self, text: str) -> str:
         """Give a text with the paths of this machine in place of the container's."""
-        return text.replace(f"{CODE_FOLDER}/", os.path.join(storage.local_path(self.root_dir), ""))
+        return text.replace(f"{self._destination}/", os.path.join(self.root_dir, ""))
+
+    @property
+    def _destination(self) -> str:
+        return CODE_FOLDER if storage.is_remote(self._base) else os.path.join(storage.local_path(self._base), "unpacked")
+
+    async def _ship(self) -> CodeBundle:
+        bundle = await ship_bundle(
+            self.root_dir, self._base, copy_style=self._style, destination=self._destination
+        )
+        # Unpacked once for all containers that see this machine's files, instead of by each.
+        return bundle if storage.is_remote(self._base) else await download_code_bundle(bundle)

@@ -21,6 +21,7 @@ from flyte_core_container.local.engine import connect
 if TYPE_CHECKING:
     from flyte_core.extend import TaskTemplate
     from flyte_core.runtime import RunHandle, RunOptions
+    from flyte_core.runtime.local import LocalAction
     from flyte_core_container.local.container import Container
     from flyte_core_container.local.engine import Engine
 
@@ -49,6 +50,8 @@ class DockerController(LocalController):
         raw_data = options.raw_data_path or storage.join(handle.url, "raw_data")
         self.places = Places(handle.url, raw_data)
         self.storage_environment = _storage_environment() if storage.is_remote(raw_data) else {}
+        # By action, the container whose network its own one is in.
+        self._networks: dict[str, str] = {}
         self._removals: set[asyncio.Task[None]] = set()
 
     async def run_root(self, task: TaskTemplate, inputs: Mapping[str, Any]) -> Any:
@@ -60,6 +63,31 @@ class DockerController(LocalController):
             return await super().run_root(task, inputs)
         finally:
             await to_its_end(self._removed())
+
+    def network_of(self, action: LocalAction) -> str | None:
+        """Give the container whose network a new one joins: that of the outermost task that calls it.
+
+        So tasks reach each other at localhost, as in a local run, and nothing of this machine; and a network is made
+        once for a run, which takes an engine as long as all else of a container.
+
+        Args:
+            action: the new container's.
+        """
+        parent = action.parent
+        while parent is not None:
+            found = self._networks.get(parent.context.action.name)
+            if found is not None:
+                return found
+            parent = parent.parent
+        return None
+
+    def started(self, action: LocalAction, container: Container) -> None:
+        """Remember an action's container while it runs."""
+        self._networks[action.context.action.name] = self.network_of(action) or container.id
+
+    def ended(self, action: LocalAction) -> None:
+        """Forget an action's container."""
+        self._networks.pop(action.context.action.name, None)
 
     def remove(self, container: Container) -> None:
         """Have a container removed, while the run goes on."""
