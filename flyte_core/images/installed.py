@@ -177,7 +177,9 @@ class _Plan:
         return cls(released=tuple(released), dependencies=tuple(sorted(dependencies)), sources=sources)
 
 
-def _collect(name: str, sources: dict[str, Path], dependencies: dict[str, None]) -> None:
+def _collect(
+    name: str, sources: dict[str, Path], dependencies: dict[str, None], extras: Iterable[str] = ()
+) -> None:
     """Add a distribution of this machine, behind those of this machine that it requires."""
     from importlib.metadata import requires
 
@@ -185,18 +187,19 @@ def _collect(name: str, sources: dict[str, Path], dependencies: dict[str, None])
     from packaging.utils import canonicalize_name
 
     source = _source_of(name)
-    if source is None or name in sources:
+    if source is None:
         return
     for text in requires(name) or ():
         requirement = Requirement(text)
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+        marker = requirement.marker
+        if marker is not None and not any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
             continue
         other = canonicalize_name(requirement.name)
         if _source_of(other) is not None:
-            _collect(other, sources, dependencies)
+            _collect(other, sources, dependencies, requirement.extras)
         else:
             dependencies[_plain(requirement)] = None
-    sources[name] = source
+    sources.setdefault(name, source)
 
 
 def _plain(requirement: object) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,12 +19,13 @@ __all__ = ["TASKS", "task_image"]
 TASKS = ["flyte-core", "flyte-core-container", "flyte-core-dataframe", "flyte-core-python"]
 
 
-def task_image(api: Any, *packages: str) -> str:
+def task_image(api: Any, *packages: str, plugins: Sequence[str] = ()) -> str:
     """Give an engine the image, and its name; made once for each state of the code.
 
     Args:
         api: the engine's.
         *packages: requirements besides.
+        plugins: further distributions of this project.
     """
     from flyte_core import Image, __version__
     from flyte_core.images import ImageSettings, build_image, with_installed
@@ -34,5 +36,5 @@ def task_image(api: Any, *packages: str) -> str:
     # Wheels are built once for all workers and sessions; a test's own folder for caches would have each build them.
     cache = Path(tempfile.gettempdir()) / f"flyte-core-{os.getuid()}-wheels"
     with mock.patch.dict(os.environ, {"FLYTE_CORE_CACHE_DIR": str(cache)}):
-        image = asyncio.run(with_installed(image, TASKS))
+        image = asyncio.run(with_installed(image, [*TASKS, *plugins]))
         return asyncio.run(build_image(image, builder="docker", push=False, settings=ImageSettings())).uri
