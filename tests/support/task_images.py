@@ -12,8 +12,9 @@ from typing import Any
 from unittest import mock
 
 from tests.support.bases import python_base
+from tests.support.engines import machine_engine
 
-__all__ = ["TASKS", "task_image"]
+__all__ = ["TASKS", "image_of_the_docs_tasks", "task_image"]
 
 #: What the image has inside.
 TASKS = ["flyte-core", "flyte-core-container", "flyte-core-dataframe", "flyte-core-python"]
@@ -38,3 +39,9 @@ def task_image(api: Any, *packages: str, plugins: Sequence[str] = ()) -> str:
     with mock.patch.dict(os.environ, {"FLYTE_CORE_CACHE_DIR": str(cache)}):
         image = asyncio.run(with_installed(image, [*TASKS, *plugins]))
         return asyncio.run(build_image(image, builder="docker", push=False, settings=ImageSettings())).uri
+
+
+def image_of_the_docs_tasks() -> None:
+    """Have the engine know the image whose tasks pages run, as the code is now."""
+    api = machine_engine()
+    api.tag(task_image(api), "greetings", "1")
