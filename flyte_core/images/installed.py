@@ -177,9 +177,7 @@ class _Plan:
         return cls(released=tuple(released), dependencies=tuple(sorted(dependencies)), sources=sources)
 
 
-def _collect(
-    name: str, sources: dict[str, Path], dependencies: dict[str, None], extras: Iterable[str] = ()
-) -> None:
+def _collect(name: str, sources: dict[str, Path], dependencies: dict[str, None], extras: Iterable[str] = ()) -> None:
     """Add a distribution of this machine, behind those of this machine that it requires."""
     from importlib.metadata import requires
 
@@ -264,7 +262,7 @@ def _build(name: str, source: Path, folder: Path) -> None:
             shutil.copy(source, made)
         else:
             _run(name, source, made)
-        os.replace(made, folder)
+        made.rename(folder)
 
 
 def _run(name: str, source: Path, made: Path) -> None:
@@ -278,7 +276,9 @@ def _run(name: str, source: Path, made: Path) -> None:
                 f"nor uv to build one; install pip here, or {name} from an index"
             )
         command = [uv, "build", "--quiet", "--wheel", "--out-dir", str(made), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(  # noqa: S603 - of this module's own words
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
     if done.returncode:
         last = "\n".join(f"    {line}" for line in (done.stderr or done.stdout).splitlines()[-10:])
         raise ImageBuildError(

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from flyte_core.errors import SerializationError
-from flyte_core.template import TaskTemplate
+
+if TYPE_CHECKING:
+    from flyte_core.template import TaskTemplate
 
 __all__ = ["changed", "changes_of"]
 

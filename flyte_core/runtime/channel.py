@@ -142,4 +142,6 @@ class StdioChannel:
                 while view:
                     view = view[self._target.write(view) or 0 :]
         except OSError as error:
-            raise RuntimeSystemError("ControllerGone", f"the process that started this container is gone: {error}") from error
+            raise RuntimeSystemError(
+                "ControllerGone", f"the process that started this container is gone: {error}"
+            ) from error

@@ -94,9 +94,14 @@ def declared(task: TaskTemplate, root_dir: Path) -> Declared | None:
         return None
     for loaded in (sys.modules.get(module), sys.modules.get("__main__")):
         found = None if loaded is None else find_in_module(loaded, name)
-        if found is not None and found.name == task.name and os.path.exists(getattr(loaded, "__file__", None) or ""):
+        if found is not None and found.name == task.name and _has_file(loaded):
             return Declared(module=module, name=name, task=found)
     return None
+
+
+def _has_file(module: ModuleType | None) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and Path(file).exists()
 
 
 def import_root(task: TaskTemplate) -> Path:
@@ -106,7 +111,7 @@ def import_root(task: TaskTemplate) -> Path:
         task: the template.
     """
     file = task.source_file
-    if file is None or not os.path.isfile(file) or _is_installed(file):
+    if file is None or not Path(file).is_file() or _is_installed(file):
         return Path.cwd()
     folder = Path(file).resolve().parent
     module = getattr(getattr(task, "func", None), "__module__", None) or ""

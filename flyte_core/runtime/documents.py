@@ -164,7 +164,6 @@ class ErrorReport:
             error_class=error_class,
         )
 
-
     @property
     def text(self) -> str:
         """The message without the traceback."""

@@ -10,12 +10,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from flyte_core_container.errors import ContainerFailedError, ContainerOOMError
+from flyte_core_container.executor import DockerExecutor
 
 from flyte_core import with_runcontext
 from flyte_core.errors import BaseRuntimeError
 from flyte_core.io import Dir, File
-from flyte_core_container.errors import ContainerFailedError, ContainerOOMError
-from flyte_core_container.executor import DockerExecutor
 
 Project = Callable[[str], ModuleType]
 
@@ -56,7 +56,10 @@ def test_a_file_that_a_task_wrote_outlives_its_container(work: ModuleType) -> No
 
 
 def test_variables_and_secrets_reach_the_task_and_neither_labels_nor_logs(
-    work: ModuleType, docker_api: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    work: ModuleType,
+    docker_api: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("WORD", "xyzzy-7431")
@@ -93,7 +96,9 @@ def test_tasks_that_wait_for_others_do_not_take_their_place(work: ModuleType) ->
 
     async def main() -> Any:
         executor = DockerExecutor(at_once=1)
-        return await executor.wait(await executor.submit(work.nests, {"depth": 3}, RunOptions(registry=TaskPluginRegistry)))
+        return await executor.wait(
+            await executor.submit(work.nests, {"depth": 3}, RunOptions(registry=TaskPluginRegistry))
+        )
 
     import asyncio
 
@@ -122,14 +127,14 @@ exec(compile(source, "<stdin>", "exec"))
 
 
 def test_a_crash_is_told_with_the_last_lines_that_the_task_printed(work: ModuleType) -> None:
-    with pytest.raises(ContainerFailedError, match="(?s)SIGSEGV.*about to crash"):
+    with pytest.raises(ContainerFailedError, match=r"(?s)SIGSEGV.*about to crash"):
         _run(work.crashes)
 
 
 def test_a_task_beyond_its_memory_is_told_as_such(work: ModuleType) -> None:
     from flyte_core import Resources
 
-    with pytest.raises(ContainerOOMError, match="resources.memory"):
+    with pytest.raises(ContainerOOMError, match=r"resources\.memory"):
         _run(work.eats_memory.override(resources=Resources(memory="150Mi")))
 
 

@@ -13,13 +13,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from flyte_core_container.errors import ContainerFailedError
+from flyte_core_container.executor import DockerExecutor
 
 from flyte_core import with_runcontext
 from flyte_core.errors import BaseRuntimeError, RuntimeSystemError
 from flyte_core.extend import TaskPluginRegistry
 from flyte_core.runtime import RunOptions, TaskEvent
-from flyte_core_container.errors import ContainerFailedError
-from flyte_core_container.executor import DockerExecutor
 from tests.support.engines import containers_of
 
 Project = Callable[[str], ModuleType]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import contextvars
 import struct
 import threading
@@ -135,10 +136,8 @@ class Attached:
     def close(self) -> None:
         """Let go of the connection; the container's standard input ends."""
         for closing in (self._socket, self._connection):
-            try:
+            with contextlib.suppress(OSError):
                 closing.close()
-            except OSError as error:
-                logger.debug("the connection to a container does not close: %s", error)
 
     def _work(self) -> None:
         try:

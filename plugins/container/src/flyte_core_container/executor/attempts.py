@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from flyte_core import logger, storage
 from flyte_core.errors import StorageNotFoundError, TaskTimeoutError
-from flyte_core.extend import TaskTemplate
 from flyte_core.models import CodeBundle, SerializationContext, secrets_from_request
 from flyte_core.runtime import ErrorReport
 from flyte_core.runtime.actions import TIME_IS_UP, time_limit
@@ -24,7 +23,6 @@ from flyte_core.runtime.entrypoint_args import RUNTIME_COMMAND
 from flyte_core_container.errors import ContainerFailedError
 from flyte_core_container.executor.attached import Attached, Output
 from flyte_core_container.executor.calls import Calls
-from flyte_core_container.local.answers import EngineGone
 from flyte_core_container.local.container import Container, ContainerSpec
 from flyte_core_container.local.failures import failure
 from flyte_core_container.local.limits import host_limits
@@ -33,6 +31,7 @@ from flyte_core_container.local.owner import ownership
 if TYPE_CHECKING:
     from flyteidl2.task import common_pb2
 
+    from flyte_core.extend import TaskTemplate
     from flyte_core.registry import TaskHooks
     from flyte_core.runtime.local import LocalAction
     from flyte_core.types.convert import InterfaceCodec

@@ -35,8 +35,8 @@ def called_task(call: dict[str, Any]) -> TaskTemplate:
     Raises:
         ModuleLoadError: it is not there.
     """
-    args = call.get("args") or ()
-    if call.get("resolver") == RESOLVER_PATH and len(args) == 4:  # noqa: PLR2004 - mod M instance N
+    args: list[str] = list(call.get("args") or ())
+    if call.get("resolver") == RESOLVER_PATH and len(args) == 4:
         for name in (args[1], "__main__"):
             module = sys.modules.get(name)
             found = None if module is None else find_in_module(module, args[3])

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from flyte_core import storage
 from flyte_core.bundle import download_code_bundle, ship_bundle, ship_pickle_bundle
-from flyte_core.extend import TaskTemplate
 from flyte_core.runtime.changes import changes_of
 from flyte_core.runtime.declared import declared, import_root
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flyte_core.extend import TaskTemplate
     from flyte_core.models import CodeBundle
     from flyte_core.runtime import RunOptions
 
@@ -87,15 +86,13 @@ class Code:
 
     def told_as_here(self, text: str) -> str:
         """Give a text with the paths of this machine in place of the container's."""
-        return text.replace(f"{self._destination}/", os.path.join(self.root_dir, ""))
+        return text.replace(f"{self._destination}/", f"{self.root_dir}/")
 
     @property
     def _destination(self) -> str:
-        return CODE_FOLDER if storage.is_remote(self._base) else os.path.join(storage.local_path(self._base), "unpacked")
+        return CODE_FOLDER if storage.is_remote(self._base) else str(storage.local_path(self._base) / "unpacked")
 
     async def _ship(self) -> CodeBundle:
-        bundle = await ship_bundle(
-            self.root_dir, self._base, copy_style=self._style, destination=self._destination
-        )
+        bundle = await ship_bundle(self.root_dir, self._base, copy_style=self._style, destination=self._destination)
         # Unpacked once for all containers that see this machine's files, instead of by each.
         return bundle if storage.is_remote(self._base) else await download_code_bundle(bundle)

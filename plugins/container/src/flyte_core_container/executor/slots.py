@@ -7,6 +7,10 @@ import concurrent.futures
 import heapq
 import itertools
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Slot", "Slots"]
 
@@ -87,7 +91,7 @@ class Slot:
         self._slots, self._depth = slots, depth
         self._is_held = False
 
-    async def __aenter__(self) -> Slot:
+    async def __aenter__(self) -> Self:
         await self._slots.take(self._depth)
         self._is_held = True
         return self

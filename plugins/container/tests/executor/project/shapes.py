@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 import flyte_core
 from flyte_core import Cache, Resources, RetryStrategy, TaskEnvironment, ctx, group, trace
@@ -95,12 +95,12 @@ async def same_points(x: list[Point]) -> dict[str, Point]:
 
 
 @env.task
-async def same_optional(x: Optional[int]) -> Optional[int]:
+async def same_optional(x: int | None) -> int | None:
     return x
 
 
 @env.task
-async def same_union(x: Union[int, str]) -> Union[int, str]:
+async def same_union(x: int | str) -> int | str:
     return x
 
 
@@ -124,8 +124,11 @@ async def three() -> tuple[int, str, bool]:
     return 1, "two", True
 
 
+POINT = Point(2.5, ["t"])
+
+
 @env.task
-async def defaults(a: int = 1, b: str = "b", c: Optional[list[int]] = None, p: Point = Point(2.5, ["t"])) -> str:
+async def defaults(a: int = 1, b: str = "b", c: list[int] | None = None, p: Point = POINT) -> str:
     return repr((a, b, c, p))
 
 
@@ -278,7 +281,17 @@ async def fails_below() -> int:
     return await raises_value()  # type: ignore[no-any-return] # a task
 
 
-for _one in (raises_value, raises_key, raises_custom, raises_own, raises_system, exits, wrong_type, too_large, fails_below):
+for _one in (
+    raises_value,
+    raises_key,
+    raises_custom,
+    raises_own,
+    raises_system,
+    exits,
+    wrong_type,
+    too_large,
+    fails_below,
+):
     SHAPES[f"error_{_one.short_name}"] = _value(_one, ())
 
 
@@ -394,14 +407,14 @@ async def three_levels(n: int) -> int:
 
 
 @env.task
-async def told(x: int) -> list[Optional[str]]:
+async def told(x: int) -> list[str | None]:
     found = ctx()
     assert found is not None
     return [found.mode, str(found.is_in_cluster()), flyte_core.get_custom_context().get("owner"), found.version]
 
 
 @other_env.task
-async def elsewhere() -> Optional[str]:
+async def elsewhere() -> str | None:
     return "red" if os.environ.get("COLOUR", "red") == "red" else None
 
 

@@ -11,9 +11,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from flyte_core_container import ContainerTask
+
 from flyte_core import Secret, TaskEnvironment, ctx
 from flyte_core.io import Dir, File
-from flyte_core_container import ContainerTask
 
 IMAGE = os.environ.get("FLYTE_CORE_TEST_IMAGE", "none:1")
 env = TaskEnvironment("work", image=IMAGE)
