@@ -279,9 +279,13 @@ class _Attempt:
             "{{.actionName}}": action.name,
         }
         words = [places.get(word, word) for word in self._hooks.container_args(self._task, sctx)]
-        told = {"--run-base-dir": context.run_base_dir, "--project": action.project, "--domain": action.domain}
-        told["--org"] = action.org
-        more = [word for flag, value in told.items() if value for word in (flag, value)]
+        told = (
+            ("--run-base-dir", context.run_base_dir),
+            ("--project", action.project),
+            ("--domain", action.domain),
+            ("--org", action.org),
+        )
+        more = [word for flag, value in told if value for word in (flag, value)]
         return [words[0], *more, *words[1:]]
 
     # ---- its end -----------------------------------------------------------------------------------------
