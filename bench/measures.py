@@ -14,7 +14,7 @@ __all__ = ["MEASURES", "OURS", "REFERENCE", "TOOLS", "Measure", "Outcome"]
 
 OURS = "flyte_core"
 REFERENCE = "flyte"
-#: What a case compares with that is no SDK: the shell's tools, obstore, pandas, DuckDB, ADBC.
+#: What a case compares with that is no SDK: the shell's tools, obstore, pandas, DuckDB, ADBC, aiohttp.
 TOOLS = "tools"
 
 _BOTH = (OURS, REFERENCE)
@@ -146,6 +146,21 @@ def _no_server() -> str:
     return "" if shutil.which("initdb") or any(folders) else "there is no PostgreSQL server (package postgresql)"
 
 
+def _beyond_a_request(part: str) -> Value:
+    case = Case("registry", "part", part, (OURS, TOOLS))
+    return lambda runs: runs.median(case, OURS) - runs.median(case, TOOLS)
+
+
+def _beyond_docker() -> Value:
+    case = Case("images", "part", "cold", (OURS, TOOLS), is_long=True)
+    return lambda runs: runs.median(case, OURS) - runs.median(case, TOOLS)
+
+
+def _no_registry() -> str:
+    """Say why no registry can be run here, if so."""
+    return "" if shutil.which("docker-registry") else "there is no registry (package docker-registry)"
+
+
 def _look_up(state: str) -> Value:
     return _median("lookup", "state", state, OURS, (OURS,))
 
@@ -176,9 +191,13 @@ MEASURES = (
     Measure("File of 1 GB, hashed, beside cp, sync, sha256sum", *_beside_tools("files", "copy-and-hash"), 1.1),
     Measure("File of 1 GB, hash alone, beside sha256sum", *_beside_tools("files", "hash"), 1.1),
     Measure("File of 1 GB, memory beyond the start", _FILE_MEMORY, None, 200 * _MEBIBYTE, "B"),
+    Measure("folder of 10,000 files, hashed, beside sha256sum", *_beside_tools("folders", "first"), 2.0),
+    Measure("folder of 10,000 files, unchanged, beside sha256sum", *_beside_tools("folders", "again"), 0.5),
     Measure("500 MB to an S3 server and back, beside obstore", *_beside_tools("s3", "round-trip"), 1.1),
     Measure("pandas frame of 2,000,000 rows, beside Parquet", *_beside_tools("frames", "round-trip"), 1.1),
     Measure("container task, beside docker run --rm", *_beside_tools("containers", "call"), 1.2, hindrance=_no_engine),
+    Measure("pack 5,000 files of 100 MB, beside tar and gzip", *_beside_tools("bundle", "pack"), 1.3),
+    Measure("pack them again, unchanged, beside tar and gzip", *_beside_tools("bundle", "repack"), 0.2),
     Measure(
         "50 tasks in containers, beside docker run of Python",
         *_beside_tools("executor", "fifty"),
@@ -200,6 +219,14 @@ MEASURES = (
     ),
     Measure("SQL: one row, called, beyond DuckDB", _beyond_the_driver("call"), None, 300 * _MICROSECOND),
     Measure("SQL: one row, nested in a run, beyond DuckDB", _beyond_the_driver("nested"), None, 300 * _MICROSECOND),
+    Measure(
+        "image looked up in its registry, beyond one bare request",
+        _beyond_a_request("warm"),
+        None,
+        30 * _MILLISECOND,
+        hindrance=_no_registry,
+    ),
+    Measure("image built cold, beyond docker build", _beyond_docker(), None, 1.0, hindrance=_no_engine),
     Measure("CoPilot download of 1,000 variables, whole process", _copilot("download-small"), None, 0.4),
     Measure("CoPilot upload of 1,000 variables, whole process", _copilot("upload-small"), None, 0.4),
     Measure("CoPilot download of 1 GB, beside cp and sync", *_beside_tools("copilot", "download-blob"), 1.3),

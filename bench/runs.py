@@ -14,8 +14,8 @@ import pyperf
 
 __all__ = ["Case", "Runs"]
 
-_MANY = ["--processes=2", "--warmups=1", "--values=3"]
-_FEW = ["--processes=1", "--warmups=0", "--values=2"]
+_MANY = ["--processes=1", "--warmups=1", "--values=3"]
+_ONE = ["--processes=1", "--warmups=0", "--values=1"]
 _CASES = Path(__file__).resolve().parent / "cases"
 
 
@@ -28,7 +28,7 @@ class Case:
         option: the option that says what to measure.
         value: the option's value.
         sdks: the SDKs that it is measured for, in turns; `TOOLS` for what else there is beside us.
-        is_long: whether one value takes seconds, so that a round is one process with two values.
+        is_long: whether one value takes seconds, so that a round is one process with one value.
     """
 
     script: str
@@ -64,11 +64,12 @@ class Runs:
         return float(statistics.median(run.get_metadata()["command_max_rss"] for run in runs))
 
     def spread(self) -> dict[str, float]:
-        """The standard deviation of each result, as a part of its mean."""
+        """The standard deviation of each result of more than one value, as a part of its mean."""
         return {
             f"{sdk} {case.script} {case.value}": round(float(found.stdev() / found.mean()), 3)
             for case, results in self._found.items()
             for sdk, found in results.items()
+            if found.get_nvalue() > 1
         }
 
     def _results(self, case: Case) -> dict[str, pyperf.Benchmark]:
@@ -90,7 +91,7 @@ class Runs:
             output = Path(folder) / "result.json"
             command = [self._pythons[sdk], str(_CASES / f"{case.script}.py"), f"--sdk={sdk}"]
             command += [f"--{case.option}={case.value}", f"--output={output}"]
-            command += _FEW if case.is_long else _MANY
+            command += _ONE if case.is_long else _MANY
             command += ["--loops=1", "--quiet"]
             # A home of its own: neither SDK finds settings or caches of another run.
             env = {**os.environ, "HOME": folder, "TMPDIR": folder}

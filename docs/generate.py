@@ -173,7 +173,7 @@ def error_page() -> str:
     from flyte_core import errors
 
     parts = [_ERRORS_HEAD.rstrip()]
-    for module in ("base", "values", "storage", "images", "plugins", "runtime"):
+    for module in ("base", "values", "sources", "storage", "images", "plugins", "runtime"):
         tree = ast.parse((PACKAGE / "errors" / f"{module}.py").read_text(encoding="utf-8"))
         if module != "base":
             parts.append(f"## {(ast.get_docstring(tree) or '').rstrip('.')}")

@@ -15,8 +15,10 @@ from tests.support.s3 import s3_server
 __all__ = ["s3_server", "site", "site_maker"]
 
 # How long an example takes says what else the machine does; the measurements are in the benchmarks.
-settings.register_profile("untimed", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
-settings.load_profile("untimed")
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("full", _UNTIMED)
+settings.register_profile("brief", _UNTIMED, max_examples=25)
+settings.load_profile(os.environ.get("FLYTE_CORE_TEST_PROFILE", "full"))
 
 
 @pytest.fixture(scope="session", autouse=True)

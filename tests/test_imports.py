@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,18 @@ STANDARD = {
 }
 
 #: What only those pay for who use it.
-HEAVY = {"docker", "fsspec", "kubernetes", "numpy", "pandas", "polars", "pyarrow", "pydantic", "pydantic_core"}
+HEAVY = {
+    "docker",
+    "fsspec",
+    "kubernetes",
+    "numpy",
+    "pandas",
+    "pathspec",
+    "polars",
+    "pyarrow",
+    "pydantic",
+    "pydantic_core",
+}
 WIRE = {"flyteidl2", "google", "mashumaro", "msgpack", "ormsgpack"}
 
 DECLARE = """
@@ -130,6 +142,11 @@ def test_declaring_a_task_loads_no_wire_messages_and_only_the_owner_of_its_type(
     loaded = _loaded_by(DECLARE, tmp_path)
     assert _tops(loaded) & (HEAVY | WIRE) == set()
     assert _plugins(loaded) == {"flyte_core_python"}
+
+
+def test_declaring_a_task_with_an_image_by_name_loads_nothing_of_layers_and_files(tmp_path: Path) -> None:
+    loaded = _loaded_by(DECLARE, tmp_path)
+    assert {name for name in loaded if re.match(r"flyte_core\.(sources|models\.(layers|image_d))", name)} == set()
 
 
 @pytest.mark.parametrize("code", [SERIALIZE, RUN], ids=["serialize", "run"])

@@ -39,13 +39,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         site, cache = folder / "site", folder / "cache"
-        _install(site)
 
         def measure(loops: int) -> float:
             return sum(_first_look_up(site, cache, cold=args.state == "cold") for _ in range(loops))
 
-        if args.state == "warm":
-            _first_look_up(site, cache, cold=True)
+        if args.worker:
+            _install(site)
+            if args.state == "warm":
+                _first_look_up(site, cache, cold=True)
         runner.bench_time_func(f"look-up {args.state}", measure)
 
 

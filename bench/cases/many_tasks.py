@@ -21,6 +21,10 @@ def main() -> None:
     runner.argparser.add_argument("--sdk", required=True)
     runner.argparser.add_argument("--part", choices=tuple(PARTS), required=True)
     args = runner.parse_args()
+    name = f"{args.sdk} {args.part}"
+    if not args.worker:
+        runner.bench_time_func(name, float)
+        return
     with tempfile.TemporaryDirectory() as folder:
         program = programs.load("many_tasks", args.sdk, Path(folder))
         prepare, work = PARTS[args.part](program)
@@ -34,7 +38,7 @@ def main() -> None:
                 took += pyperf.perf_counter() - start
             return took
 
-        runner.bench_time_func(f"{args.sdk} {args.part}", measure, inner_loops=program.COUNT)
+        runner.bench_time_func(name, measure, inner_loops=program.COUNT)
 
 
 def _declare_and_serialize(program: ModuleType) -> Part:

@@ -17,6 +17,10 @@ def main() -> None:
     runner.argparser.add_argument("--sdk", required=True)
     runner.argparser.add_argument("--shape", choices=("sequential", "gather"), required=True)
     args = runner.parse_args()
+    name = f"{args.sdk} {args.shape}"
+    if not args.worker:
+        runner.bench_time_func(name, float)
+        return
     with tempfile.TemporaryDirectory() as folder:
         program = programs.load("nested_run", args.sdk, Path(folder))
         task = getattr(program, args.shape)
@@ -27,7 +31,7 @@ def main() -> None:
                 program.run(task, COUNT)
             return pyperf.perf_counter() - start
 
-        runner.bench_time_func(f"{args.sdk} {args.shape}", measure, inner_loops=COUNT)
+        runner.bench_time_func(name, measure, inner_loops=COUNT)
 
 
 def _forward(command: list[str], args: object) -> None:

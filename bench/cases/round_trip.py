@@ -18,6 +18,10 @@ def main() -> None:
     runner.argparser.add_argument("--sdk", required=True)
     runner.argparser.add_argument("--type", choices=NAMES, required=True)
     args = runner.parse_args()
+    name = f"{args.sdk} {args.type}"
+    if not args.worker:
+        runner.bench_time_func(name, float)
+        return
     with tempfile.TemporaryDirectory() as folder:
         program = programs.load("round_trip", args.sdk, Path(folder))
 
@@ -30,7 +34,7 @@ def main() -> None:
             return sum(asyncio.run(measured()) for _ in range(loops))
 
         count = program.ROUND_TRIPS[args.type][2]
-        runner.bench_time_func(f"{args.sdk} {args.type}", measure, inner_loops=count)
+        runner.bench_time_func(name, measure, inner_loops=count)
 
 
 def _forward(command: list[str], args: object) -> None:

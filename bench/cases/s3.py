@@ -17,7 +17,8 @@ from pathlib import Path
 import pyperf
 
 SIZE = 500 * 10**6
-SERVER = Path(__file__).resolve().parents[2] / "tests" / "support" / "s3.py"
+ROOT = Path(__file__).resolve().parents[2]
+SERVER = ROOT / "tests" / "support" / "s3.py"
 BUCKET = "tests"
 
 
@@ -58,7 +59,10 @@ def main() -> None:
 def _server() -> Iterator[str]:
     """Run the server of the tests, and give its URL."""
     command = [sys.executable, str(SERVER)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:

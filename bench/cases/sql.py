@@ -1,7 +1,7 @@
 """SQL tasks beside the drivers beneath them: a group-by of DuckDB, a table of PostgreSQL, and one row.
 
-Each task is called in a warm process, and the other side has its connection open already. What each of them gives is
-compared once, before anything is measured.
+Each task is called in a warm process, and the other side has its connection open already. That every row came is
+checked each time.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ CALLS = 1000
 ONE = "SELECT {} + 1 AS next"
 
 Work = Callable[[], Any]
+#: Gives what runs a query.
+Preparation = Callable[[str], Work]
 
 
 def main() -> None:
@@ -60,12 +62,26 @@ def main() -> None:
         one = _driver_one if args.sdk == "tools" else _call_one if args.part == "call" else _nested_one
         runner.bench_time_func(name, _timed(one()), inner_loops=CALLS)
         return
-    with _TABLES[args.part](args.sdk == "flyte_core") as work:
-        found = work()
-        if len(found) != (1000 if args.part == "group-by" else STORED):
-            raise SystemExit(f"not every row came: {len(found)}")
-        del found
-        runner.bench_func(name, work)
+    query, rows = (GROUP_BY, 1000) if args.part == "group-by" else (READ, STORED)
+    with _TABLES[args.part](args.sdk == "flyte_core") as prepare:
+        # What is done once in a process is done with one row.
+        prepare(f"SELECT * FROM ({query}) AS whole LIMIT 1")()
+        runner.bench_time_func(name, _checked(prepare(query), rows))
+
+
+def _checked(work: Work, rows: int) -> Callable[[int], float]:
+    def measure(loops: int) -> float:
+        took = 0.0
+        for _ in range(loops):
+            start = pyperf.perf_counter()
+            found = work()
+            took += pyperf.perf_counter() - start
+            if len(found) != rows:
+                raise SystemExit(f"not every row came: {len(found)}")
+            del found
+        return took
+
+    return measure
 
 
 def _timed(work: Callable[[], list[float]]) -> Callable[[int], float]:
@@ -77,49 +93,49 @@ def _timed(work: Callable[[], list[float]]) -> Callable[[int], float]:
 
 
 @contextmanager
-def _group_by(ours: bool) -> Iterator[Work]:
+def _group_by(ours: bool) -> Iterator[Preparation]:
     """DuckDB's own API gives an Arrow table, which is what the task's output has inside."""
     if ours:
-        yield _task(GROUP_BY, None)
+        yield lambda query: _task(query, None)
         return
     import duckdb
 
     connection = duckdb.connect()
-    yield lambda: connection.sql(GROUP_BY).to_arrow_table()
+    yield lambda query: lambda: connection.sql(query).to_arrow_table()
 
 
 @contextmanager
-def _beside_pandas(ours: bool) -> Iterator[Work]:
+def _beside_pandas(ours: bool) -> Iterator[Preparation]:
     import pandas as pd
 
     with _server() as url:
         if ours:
-            yield _task(READ, url, pd.DataFrame)
+            yield lambda query: _task(query, url, pd.DataFrame)
             return
         import sqlalchemy
 
         engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
         with engine.connect() as connection:
             connection.execute(sqlalchemy.text("SELECT 1"))
-            yield lambda: pd.read_sql(READ, connection)
+            yield lambda query: lambda: pd.read_sql(query, connection)
 
 
 @contextmanager
-def _beside_adbc(ours: bool) -> Iterator[Work]:
+def _beside_adbc(ours: bool) -> Iterator[Preparation]:
     """ADBC gives an Arrow table, with NUMERIC as texts; the task gives decimals, and a DataFrame of flyte_core."""
     with _server() as url:
         if ours:
-            yield _task(READ, url)
+            yield lambda query: _task(query, url)
             return
         from adbc_driver_postgresql import dbapi
 
         with dbapi.connect(url) as connection, connection.cursor() as cursor:
 
-            def work() -> Any:
-                cursor.execute(READ)
+            def read(query: str) -> Any:
+                cursor.execute(query)
                 return cursor.fetch_arrow_table()
 
-            yield work
+            yield lambda query: lambda: read(query)
 
 
 _TABLES = {"group-by": _group_by, "read-beside-pandas": _beside_pandas, "read-beside-adbc": _beside_adbc}

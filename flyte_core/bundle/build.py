@@ -157,6 +157,11 @@ def pack(planned: BuiltBundle, selection: Selection, out: str | os.PathLike[str]
             digest = write_archive(str(selection.root), selection.entries, file)
             if digest != planned.digest:
                 raise SourceError("bundle", selection.root, "files have changed while they were packed; pack again")
+            limits = UnpackLimits()
+            # Headers and padding count with what is unpacked.
+            if planned.content_size + 2048 * len(planned.entries) > limits.most(file.tell()):
+                reason = f"the archive would hold more than {limits.ratio} times its own size; leave it out"
+                raise SourceError("bundle", _largest(planned), reason)
         _forget_old(kept.parent)
     return _at(planned, keep(kept, out), reused=reused)
 
@@ -206,7 +211,7 @@ def build_pickle_bundle(
     from flyte_core.storage import atomic_write
     from flyte_core.storage.local_errors import local_errors
 
-    data = pickled(task, os.path.abspath(root or "."))  # noqa: PTH100 - links stay
+    data = pickled(task, os.path.abspath(root or "."))
     built = BuiltBundle(digest=hashlib.sha256(data).hexdigest(), kind="pkl")
     kept = _cache_folder() / built.name
     reused = kept.is_file()

@@ -69,7 +69,7 @@ async def fetch_code_bundle(code_bundle: CodeBundle, *, limits: UnpackLimits | N
     url = code_bundle.tgz or code_bundle.pkl
     assert url is not None
     expected = _expected(code_bundle, url)
-    destination = Path(os.path.abspath(storage.local_path(code_bundle.destination)))  # noqa: PTH100 - links stay
+    destination = Path(os.path.abspath(storage.local_path(code_bundle.destination)))
     locks = Path(load_settings().cache_dir.value) / "locks"
     async with machine_lock(locks, f"code bundle in {os.path.realpath(destination)}"):
         if code_bundle.tgz is not None:

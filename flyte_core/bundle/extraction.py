@@ -10,7 +10,7 @@ import tarfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from attrs import frozen
 
@@ -60,6 +60,10 @@ class UnpackLimits:
     size: int = 8 * 2**30
     ratio: int = 300
 
+    def most(self, packed: int) -> int:
+        """Give how many bytes an archive of a size may hold by the ratio."""
+        return max(_FREE, packed * self.ratio)
+
 
 @frozen(kw_only=True)
 class Unpacked:
@@ -75,7 +79,12 @@ class Unpacked:
 
 
 def unpack(
-    archive: Path, folder: Path, *, url: str, limits: UnpackLimits | None = None, check: Callable[[], None] | None = None
+    archive: Path,
+    folder: Path,
+    *,
+    url: str,
+    limits: UnpackLimits | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Unpacked:
     """Unpack a gzip'd tar archive into a new folder.
 
@@ -90,8 +99,8 @@ def unpack(
         check: called now and then; may raise to end the work.
 
     Raises:
-        BundleError: it is damaged, holds too much, or something that is refused: a name that leads out of the folder, is
-            there twice or differs from another one in case only; a link that leads out; a device or a pipe.
+        BundleError: it is damaged, holds too much, or something that is refused: a name that leads out of the folder,
+            is there twice or differs from another one in case only; a link that leads out; a device or a pipe.
         StorageError: it cannot be read, or the folder cannot be written to.
     """
     try:
@@ -141,7 +150,7 @@ class _Inflated:
         packed = os.fstat(raw.fileno()).st_size
         # Headers and padding of the entries come on top of what is in them.
         self._most = limits.size + 4 * _TAR_BLOCK * limits.entries
-        self._ratio, self._by_ratio = limits.ratio, max(_FREE, packed * limits.ratio)
+        self._ratio, self._by_ratio = limits.ratio, limits.most(packed)
         self._limit = limits.size
         self._read = 0
         self.end_of_content = 0
@@ -176,7 +185,7 @@ class _Unpacking:
     def run(self) -> Unpacked:
         end = count = 0
         with tarfile.open(
-            fileobj=self._stream,  # type: ignore[arg-type] # it is asked to read, and nothing else
+            fileobj=cast(BinaryIO, self._stream),  # it is asked to read, and nothing else
             mode="r|",
             bufsize=_READ_AHEAD,
             tarinfo=_Header,

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from typing import Literal, TypeAlias
 
+from flyte_core.bundle.naming import MARKER
+
 __all__ = ["Kind", "NameClaims", "Refused", "clean_name", "link_target"]
 
 Kind: TypeAlias = Literal["file", "folder", "link"]
@@ -38,6 +40,9 @@ def clean_name(name: str) -> str:
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in _SEPARATORS.split(name):
         raise Refused(f"the name {name!r} leads out of the folder")
+    # What unpacking itself writes must not be led elsewhere by a link of the archive.
+    if parts and parts[0].lstrip(".").lower().startswith(MARKER.lstrip(".")):
+        raise Refused(f"the name {name!r} is kept for what unpacking writes")
     return "/".join(parts)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["archive_name", "content_digest", "digest_in_name", "pickle_name"]
+__all__ = ["MARKER", "archive_name", "content_digest", "digest_in_name", "pickle_name"]
+
+#: The file that says which bundle a folder holds; names that begin so are ours.
+MARKER = ".flyte-core-bundle"
 
 _NAME = re.compile(r"(?:fast|task)(?P<digest>[0-9a-f]{64})(?:\.tar\.gz|\.tgz|\.pkl\.gz)")
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -31,8 +31,8 @@ def pickled(task: TaskTemplate, root: str) -> bytes:
             data: bytes = cloudpickle.dumps(task)
         except Exception as error:  # whatever the objects' own code raises
             raise SerializationError(
-                f"task {task.name!r} cannot be pickled: {type(error).__name__}: {error}; make what it refers to inside of "
-                f"the task, or put the task into a module"
+                f"task {task.name!r} cannot be pickled: {type(error).__name__}: {error}; make what it refers to "
+                f"inside of the task, or put the task into a module"
             ) from error
     return data
 

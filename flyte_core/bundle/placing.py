@@ -7,18 +7,22 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from flyte_core.bundle.naming import MARKER
 from flyte_core.errors import BundleError
-from flyte_core.sources import Entry
 from flyte_core.storage import atomic_write
 from flyte_core.storage.local import draft_name, is_draft
 from flyte_core.storage.local_errors import local_errors
 
-__all__ = ["MARKER", "is_complete", "place", "remove_leftovers", "staging"]
+if TYPE_CHECKING:
+    from filelock import FileLock
 
-#: The file that says which bundle a folder holds.
-MARKER = ".flyte-core-bundle"
-_HELD = "held"
+    from flyte_core.sources import Entry
+
+__all__ = ["is_complete", "place", "remove_leftovers", "staging"]
+
+_HELD, _TREE = "held", "tree"
 
 
 def is_complete(destination: Path, key: str) -> bool:
@@ -46,24 +50,32 @@ def staging(destination: Path) -> Iterator[Path]:
     Raises:
         StorageError: none can be made.
     """
-    import filelock
-
     with local_errors(destination, "write"):
         if not destination.is_dir():
             destination.parent.mkdir(parents=True, exist_ok=True)
-        folder = _home(destination) / draft_name(MARKER)
-        folder.mkdir(mode=0o700)
-        tree = folder / "tree"
-        tree.mkdir()
-    # Held while this process lives: so others know what a killed one has left.
-    lock = filelock.FileLock(folder / _HELD)
+        folder, lock = _new_folder(_home(destination))
     try:
-        with local_errors(destination, "write"):
-            lock.acquire(blocking=False)
-        yield tree
+        yield folder / _TREE
     finally:
         lock.release(force=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder(home: Path) -> tuple[Path, FileLock]:
+    """Make a staging folder, and hold its lock while this process lives: so others know what a killed one has left."""
+    import filelock
+
+    while True:
+        folder = home / draft_name(MARKER)
+        (folder / _TREE).mkdir(parents=True)
+        lock = filelock.FileLock(folder / _HELD)
+        # Without locks nobody knows who has left it, and nobody takes it away.
+        with contextlib.suppress(filelock.Timeout, OSError, NotImplementedError):
+            lock.acquire(blocking=False)
+        # Another process may have looked at it before it was held, and taken it for left behind.
+        if (folder / _TREE).is_dir():
+            return folder, lock
+        lock.release(force=True)
 
 
 def remove_leftovers(destination: Path) -> None:
@@ -76,7 +88,7 @@ def remove_leftovers(destination: Path) -> None:
             if not (name.startswith(f".{MARKER}.") and is_draft(name)):
                 continue
             lock = filelock.FileLock(home / name / _HELD)
-            with contextlib.suppress(filelock.Timeout, OSError):
+            with contextlib.suppress(filelock.Timeout, OSError, NotImplementedError):
                 lock.acquire(blocking=False)
                 lock.release()
                 shutil.rmtree(home / name, ignore_errors=True)

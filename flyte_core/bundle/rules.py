@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from flyte_core.bundle.placing import MARKER
+from flyte_core.bundle.naming import MARKER
 from flyte_core.sources import (
     DockerIgnorePattern,
     GitIgnorePattern,

@@ -75,7 +75,7 @@ def select_files(
         SourceError: a file cannot be read, or has a name that not every system can have; something in the list leads
             out of the folder, or is left out by a rule. `MissingSourceError` when it is not there.
     """
-    top = os.path.abspath(root)  # noqa: PTH100 - links stay
+    top = os.path.abspath(root)
     if not os.path.isdir(top):
         reason = "it is a file, and has to be a folder" if os.path.exists(top) else "there is no such folder"
         raise (SourceError if os.path.exists(top) else MissingSourceError)("bundle", top, reason)
@@ -83,7 +83,7 @@ def select_files(
     listed = list_tree(top, rules)
     if isinstance(copy_style, str) and copy_style not in ("loaded_modules", "all"):
         raise InvalidValueError("bundle", "copy_style", copy_style, "'loaded_modules', 'all', or a list of paths")
-    chosen = listed if copy_style == "all" else _chosen(top, rules, listed, copy_style, include)
+    chosen = _chosen(top, rules, listed, copy_style, include)
     entries, lost = settle_links(top, chosen)
     _check_names(entries)
     if not explain:
@@ -100,11 +100,13 @@ def _chosen(
     root: str, rules: IgnoreRules, listed: Sequence[Entry], copy_style: CopyStyle, include: Sequence[str]
 ) -> list[Entry]:
     found: dict[str, Entry] = {}
-    if copy_style == "loaded_modules":
+    wanted = list(include)
+    if copy_style == "all":
+        found = {entry.path: entry for entry in listed}
+    elif copy_style == "loaded_modules":
         found = _loaded(root, rules)
-        wanted = list(include)
     else:
-        wanted = [*copy_style, *include]
+        wanted = [*copy_style, *wanted]
     for one in wanted:
         found |= {entry.path: entry for entry in _named(root, rules, listed, os.fspath(one))}
     return [found[path] for path in sorted(found)]
@@ -122,7 +124,9 @@ def own_modules(root: str) -> Iterator[tuple[str, ModuleType]]:
         root: the project's folder.
     """
     tops = {os.path.join(root, ""), os.path.join(os.path.realpath(root), "")}
-    standard = tuple({os.path.join(os.path.realpath(sysconfig.get_path(name)), "") for name in ("stdlib", "platstdlib")})
+    standard = tuple(
+        {os.path.join(os.path.realpath(sysconfig.get_path(name)), "") for name in ("stdlib", "platstdlib")}
+    )
     # What stands there need not be a module.
     modules: list[tuple[str, object]] = list(sys.modules.items())
     for name, module in modules:
@@ -130,7 +134,7 @@ def own_modules(root: str) -> Iterator[tuple[str, ModuleType]]:
         file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
         if not isinstance(file, str):
             continue
-        path = os.path.abspath(file)  # noqa: PTH100 - links stay
+        path = os.path.abspath(file)
         top = next((top for top in tops if path.startswith(top)), None)
         if top is None or os.path.realpath(path).startswith(standard):
             continue
@@ -214,14 +218,14 @@ def _below(root: str, wanted: str) -> str:
 
 
 def _check_names(entries: Iterable[Entry]) -> None:
-    claims = NameClaims()
-    for entry in entries:
-        try:
-            if clean_name(entry.path) != entry.path:
-                raise Refused("its name is not the same everywhere")
-            claims.claim(entry.path, entry.kind)
-        except Refused as refused:
-            raise SourceError("bundle", entry.path, f"{refused}; rename it, or leave it out") from None
+    claims, path = NameClaims(), ""
+    try:
+        for entry in entries:
+            path = entry.path
+            clean_name(path)
+            claims.claim(path, entry.kind)
+    except Refused as refused:
+        raise SourceError("bundle", path, f"{refused}; rename it, or leave it out") from None
 
 
 def _ignored_by(rules: IgnoreRules, path: str) -> str | None:

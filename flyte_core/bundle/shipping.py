@@ -82,7 +82,9 @@ async def ship_bundle(
     return built.code_bundle(url, destination)
 
 
-def _planned(root: str | os.PathLike[str], copy_style: CopyStyle, include: Sequence[str]) -> tuple[BuiltBundle, Selection]:
+def _planned(
+    root: str | os.PathLike[str], copy_style: CopyStyle, include: Sequence[str]
+) -> tuple[BuiltBundle, Selection]:
     return plan(root, copy_style=copy_style, include=include)
 
 

@@ -24,6 +24,7 @@ BUILT_IN = {
     "run": ("flyte_core.cli.run", "Run a task of a file; its inputs are options."),
     "serialize": ("flyte_core.cli.serialize", "Write the tasks of a file as Flyte TaskSpecs."),
     "build": ("flyte_core.cli.build", "Build the images of a file's environments, unless they exist."),
+    "bundle": ("flyte_core.cli.bundle", "Pack the code of a file or folder, as a container gets it."),
     "plugins": ("flyte_core.cli.plugins", "List and describe installed plugins, without importing them."),
     "doctor": ("flyte_core.cli.doctor", "Check the installation, settings, cache and plugins."),
 }

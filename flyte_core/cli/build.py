@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flyte_core.environment import Environment
     from flyte_core.images.engine import BuildResult
     from flyte_core.images.environments import EnvironmentImage
+    from flyte_core.images.settings import ImageSettings
     from flyte_core.models import Image
 
 __all__ = ["command"]
@@ -59,6 +60,7 @@ def _build(target: str, names: Sequence[str], choices: Mapping[str, Any], *, as_
     read_settings()
     settings = image_settings()
     found = images_of(_environments(load_target(target, whole_tracebacks=debug).module, names, target), settings)
+    _check_builder(found, choices["builder"], settings)
     plans: dict[Image, list[str]] = {}
 
     def say(image: Image, text: str) -> None:
@@ -73,6 +75,18 @@ def _build(target: str, names: Sequence[str], choices: Mapping[str, Any], *, as_
     else:
         _show(rows)
     _fail(rows)
+
+
+def _check_builder(found: Sequence[EnvironmentImage], name: str | None, settings: ImageSettings) -> None:
+    """Tell once, and before anything is built, that there is no builder, or which one is not said."""
+    from flyte_core.errors import PluginError
+    from flyte_core.images.choosing import choose_builder
+
+    if any(one.image.name for one in found):
+        try:
+            choose_builder(name, settings)
+        except PluginError as error:
+            raise Failure(str(error), code=type(error).__name__) from error
 
 
 def _environments(module: ModuleType, names: Sequence[str], target: str) -> list[Environment]:
@@ -91,7 +105,8 @@ def _environments(module: ModuleType, names: Sequence[str], target: str) -> list
 
 
 def _show_line(image: Image, line: str) -> None:
-    err(f"{styled(image.name or '', fg='cyan')} {line}")
+    if line.strip():
+        err(f"{styled(image.name or '', fg='cyan')} {line}")
 
 
 @attrs.frozen(kw_only=True)
@@ -177,10 +192,10 @@ def _show_plans(rows: Sequence[_Row]) -> None:
 
 
 def _fail(rows: Sequence[_Row]) -> None:
-    failed = [row for row in rows if row.error is not None]
-    if len(failed) == 1:
-        error = failed[0].error
-        raise Failure(f"image {failed[0].uri}: {error}", status=FAILED, kind="user", code=type(error).__name__)
-    if failed:
-        problems = [f"{row.uri}: {row.error}" for row in failed]
-        raise Failure("images could not be built", status=FAILED, code="ImageBuildError", problems=problems)
+    failed = [(row, row.error) for row in rows if row.error is not None]
+    # Most errors name the image, with its tag.
+    texts = [str(error) if row.uri in str(error) else f"image {row.uri}: {error}" for row, error in failed]
+    if len(texts) == 1:
+        raise Failure(texts[0], status=FAILED, kind="user", code=type(failed[0][1]).__name__)
+    if texts:
+        raise Failure("images could not be built", status=FAILED, kind="user", code="ImageBuildError", problems=texts)

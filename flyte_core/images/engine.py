@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen
 from flyte_core._locks import machine_lock
 from flyte_core._logging import logger
 from flyte_core.errors import ImageBuildError
+from flyte_core.images.checking import pushed_size
 from flyte_core.images.choosing import choose_builder
 from flyte_core.images.existence import Existence, look_up, split_digest
 from flyte_core.images.once import InFlight
@@ -203,7 +204,7 @@ async def build_image(
     result = results[-1] if results else BuildResult(uri=uri, built=False, reason="a plugin's hook answered")
     uri, digest = split_digest(answer)
     seconds = time.monotonic() - started
-    size = await _size(made, answer) if measured and not dry_run else None
+    size = await _size(made, answer, request) if measured and not dry_run else None
     return evolve(result, uri=uri, digest=digest, builder=name, seconds=seconds, size=size)
 
 
@@ -267,13 +268,13 @@ async def _digest_of_pushed(image: Image, builder: ImageBuilder) -> str | None:
     return known.digest
 
 
-async def _size(builder: ImageBuilder, uri: str) -> int | None:
-    """Ask a builder for an image's size, which those of the Flyte SDK's protocol do not tell."""
+async def _size(builder: ImageBuilder, uri: str, request: BuildRequest) -> int | None:
+    """Ask the builder for an image's size, which those of the Flyte SDK's protocol do not tell; then the registry."""
     measure: Callable[[str], Awaitable[int | None]] | None = getattr(builder, "image_size", None)
-    if measure is None:
-        return None
     try:
-        return await measure(uri)
+        with building(request):
+            size = await measure(uri) if measure is not None else None
+            return await pushed_size(uri) if size is None and request.push else size
     except Exception as error:  # nothing to lose an image for
         logger.debug("the size of image %s is not known: %s", uri, error)
         return None

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from flyte_core._logging import logger
 from flyte_core.errors import without_secrets
+from flyte_core.images.checking import RequestedRegistryChecker
 
 if TYPE_CHECKING:
     from flyte_core.images.protocol import ImageBuilder, ImageChecker
@@ -74,6 +75,4 @@ def _checkers(builder: ImageBuilder) -> Sequence[type[ImageChecker]]:
     checkers = builder.get_checkers()
     if checkers is not None:
         return checkers
-    from flyte_core.images.oci import RegistryChecker
-
-    return [RegistryChecker]
+    return [RequestedRegistryChecker]

@@ -19,11 +19,11 @@ __all__ = ["BUILDER_VARIABLE", "ImageSettings", "image_settings", "load_image_se
 BUILDER_VARIABLE = "FLYTE_CORE_IMAGE_BUILDER"
 
 
-def _texts(value: object) -> object:
+def _texts(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _read_only(value: object) -> object:
+def _read_only(value: Any) -> Any:
     return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flyte_core.errors import InvalidValueError
-from flyte_core.models.layers import AptPackages, Env, Layer, PipPackages
+from flyte_core.models.layers import AptPackages, Env, Layer, PipPackages, WorkDir
 
 __all__ = ["debian_layers"]
 
@@ -24,7 +24,8 @@ def debian_layers(release: str | None) -> tuple[Layer, ...]:
     Raises:
         InvalidValueError: when it is no version.
     """
-    layers = (Env.from_dict(_ENV), AptPackages(("build-essential", "ca-certificates")))
+    # Where PYTHONPATH looks, so that code which is copied or unpacked without a place of its own can be imported.
+    layers = (Env.from_dict(_ENV), WorkDir("/root"), AptPackages(("build-essential", "ca-certificates")))
     if release is None:
         return layers
     return (*layers, PipPackages(packages=(f"flyte-core=={release}",), pre=_is_prerelease(release)))

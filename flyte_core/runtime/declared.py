@@ -18,7 +18,10 @@ from flyte_core._logging import logger
 from flyte_core.errors import SerializationError
 from flyte_core.template import TaskTemplate
 
-__all__ = ["Declared", "declared", "find_in_module", "import_root", "place_of"]
+__all__ = ["SOURCES", "Declared", "declared", "find_in_module", "import_root", "place_of", "why_only_by_pickle"]
+
+#: The folder that many projects keep their packages in, without being a package itself.
+SOURCES = "src"
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
@@ -47,16 +50,45 @@ def place_of(task: TaskTemplate, root_dir: Path) -> tuple[str, str]:
         return _place_of_variable(task, root)
     module = sys.modules.get(func.__module__)
     file = getattr(module, "__file__", None) or code.co_filename
-    if "<locals>" in func.__qualname__:
-        logger.warning(
-            "task %r is defined inside a function, so a container cannot find it by its name; "
-            "define it at the top of its module, or give a pickled code bundle",
-            task.name,
-        )
     found = _module_name(func.__module__, file, root)
     if found is None:
         raise SerializationError(_unreachable("the function of a task", func.__module__, file, root))
-    return found, _unambiguous(task, module, func.__name__)
+    name = _unambiguous(task, module, func.__name__)
+    if "<locals>" in func.__qualname__ and not _has(module, name):
+        logger.warning("%s", _only_local(task))
+    return found, name
+
+
+def why_only_by_pickle(task: TaskTemplate, root_dir: Path) -> str | None:
+    """Say why a container cannot import a task, so that it has to be given a pickled one.
+
+    Args:
+        task: the template.
+        root_dir: the folder from which modules are imported.
+
+    Returns:
+        The reason; None for a task that a module has.
+    """
+    try:
+        _, name = place_of(task, root_dir)
+    except SerializationError as error:
+        return str(error)
+    given = getattr(task, "func", None)
+    func: Any = inspect.unwrap(given) if callable(given) else None
+    if getattr(func, "__code__", None) is None or _has(sys.modules.get(func.__module__), name):
+        return None
+    return _only_local(task)
+
+
+def _has(module: ModuleType | None, name: str) -> bool:
+    return module is not None and find_in_module(module, name) is not None
+
+
+def _only_local(task: TaskTemplate) -> str:
+    return (
+        f"task {task.name!r} is defined inside a function, so a container cannot find it by its name; define it at the "
+        f"top of its module, or give a pickled code bundle"
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -85,8 +117,9 @@ def declared(task: TaskTemplate, root_dir: Path) -> Declared | None:
         Where it is declared; None for one that no container would find, such as a task made inside a function or typed
         into a console.
     """
-    func = getattr(task, "func", None)
-    if "<locals>" in getattr(inspect.unwrap(func) if callable(func) else None, "__qualname__", ""):
+    given = getattr(task, "func", None)
+    func: Any = inspect.unwrap(given) if callable(given) else None
+    if "<locals>" in getattr(func, "__qualname__", "") and not _has(sys.modules.get(func.__module__), func.__name__):
         return None
     try:
         module, name = place_of(task, root_dir)
@@ -247,6 +280,8 @@ def _imports(module: ModuleType, variable: str) -> bool:
 @lru_cache(maxsize=4096)
 def _module_name(name: str, file: str, root: str) -> str | None:
     """Name a module as it is importable from ``root``; None when it is not. The same for all tasks of a module."""
+    if file.startswith("<"):  # typed in, as "<stdin>"
+        return None
     try:
         relative: Path | None = Path(_real(file)).relative_to(root)
     except ValueError:
@@ -255,6 +290,9 @@ def _module_name(name: str, file: str, root: str) -> str | None:
         parts = list(relative.with_suffix("").parts)
         if parts[-1] == "__init__" and len(parts) > 1:
             parts.pop()
+        # The resolver looks into a folder of that name, as packaging tools do.
+        if parts[0] == SOURCES and name == ".".join(parts[1:]):
+            return name
         return ".".join(parts)
     return name if name != "__main__" and _is_installed(file) else None
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from flyte_core.errors import ModuleLoadError, near_misses
-from flyte_core.runtime.declared import find_in_module, place_of
+from flyte_core.runtime.declared import SOURCES, find_in_module, place_of
 from flyte_core.template import TaskTemplate
 
 __all__ = ["RESOLVER_PATH", "DefaultTaskResolver", "loader_args"]
@@ -16,6 +17,7 @@ __all__ = ["RESOLVER_PATH", "DefaultTaskResolver", "loader_args"]
 #: Import path of the resolver, as it stands on a container's command line.
 RESOLVER_PATH = "flyte_core.runtime.resolver.DefaultTaskResolver"
 
+_SHOWN = 20
 _MODULE, _INSTANCE = "mod", "instance"
 
 
@@ -74,12 +76,13 @@ class DefaultTaskResolver:
             raise ModuleLoadError(
                 f"resolver arguments {list(loader_args)!r} are not of the form mod <module> instance <name>"
             )
+        _open_sources(module_name)
         try:
             module = importlib.import_module(module_name)
         except (Exception, SystemExit) as e:
             raise ModuleLoadError(
-                f"module {module_name!r} of task {name!r} cannot be imported: {type(e).__name__}: {e}{_advice(e)}; "
-                f"looked in {', '.join(p or '.' for p in sys.path)}"
+                f"module {module_name!r} of task {name!r} cannot be imported: {type(e).__name__}: {e}{_advice(e)}"
+                f"{_missing(module_name, e)}; looked in {', '.join(p or '.' for p in sys.path)}"
             ) from e
         found = find_in_module(module, name)
         if found is not None:
@@ -98,3 +101,36 @@ def _advice(error: BaseException) -> str:
         return ""
     distribution = missing.replace("_", "-")
     return f" (a plugin that is not in the image; add it: Image.with_pip_packages({distribution!r}))"
+
+
+def _open_sources(module_name: str) -> None:
+    """Make packages importable that lie in a folder ``src``, where the module is not found without or lies there."""
+    top = module_name.partition(".")[0]
+    if top in sys.modules or (top != SOURCES and any(_holds(folder or ".", top) for folder in sys.path)):
+        return
+    for at, folder in reversed(list(enumerate(sys.path))):
+        sources = Path(folder or ".", SOURCES)
+        if str(sources) in sys.path or not sources.is_dir() or (sources / "__init__.py").exists():
+            continue
+        if top == SOURCES or _holds(str(sources), top):
+            sys.path.insert(at + 1, str(sources))
+
+
+def _holds(folder: str, top: str) -> bool:
+    return Path(folder, top).is_dir() or Path(folder, f"{top}.py").is_file()
+
+
+def _missing(module_name: str, error: BaseException) -> str:
+    """Say what of a module's name was found, and what is there instead of the rest."""
+    name = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
+    if not name or not f"{module_name}.".startswith(f"{name}."):
+        return ""  # another module, which this one imports
+    package, _, last = name.rpartition(".")
+    if not package:
+        return f" (there is no file {last}.py, and no folder {last})"
+    folders = list(getattr(sys.modules.get(package), "__path__", []))
+    found = sorted({info.name for info in pkgutil.iter_modules(folders)})
+    close = near_misses(last, found)
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    shown = ", ".join(found[:_SHOWN]) or "nothing"
+    return f" ({package!r} is there, in {', '.join(folders)}; it has: {shown}{hint})"

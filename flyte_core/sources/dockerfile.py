@@ -74,14 +74,15 @@ def _heredocs(instruction: str) -> list[tuple[bool, str]]:
 
 
 def _reads(instruction: str) -> bool:
-    name, _, rest = instruction.partition(" ") if " " in instruction else instruction.partition("\t")
-    flags, words = _flags(rest.lstrip())
-    if name.upper() == "RUN":
+    name, *rest = instruction.split(None, 1)
+    name = name.upper()
+    flags, words = _flags(rest[0] if rest else "")
+    if name == "RUN":
         return any(_mount_reads(value) for flag, value in flags if flag == "mount")
-    if name.upper() not in ("COPY", "ADD") or any(flag == "from" for flag, _ in flags):
+    if name not in ("COPY", "ADD") or any(flag == "from" for flag, _ in flags):
         return False
     sources = [one for one in _sources(words) if not _HEREDOC.fullmatch(one)]
-    return any(name.upper() == "COPY" or not _REMOTE.match(one) for one in sources)
+    return any(name == "COPY" or not _REMOTE.match(one) for one in sources)
 
 
 def _flags(rest: str) -> tuple[list[tuple[str, str]], str]:
@@ -93,7 +94,8 @@ def _flags(rest: str) -> tuple[list[tuple[str, str]], str]:
 
 
 def _mount_reads(value: str) -> bool:
-    fields = dict(part.partition("=")[::2] for part in value.strip("\"'").lower().split(","))
+    pairs = (part.partition("=") for part in value.strip("\"'").lower().split(","))
+    fields = {name: given for name, _, given in pairs}
     kind = fields.get("type", "bind")
     return (kind == "bind" or "$" in kind) and "from" not in fields
 

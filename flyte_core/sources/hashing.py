@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flyte_core._private_files import PrivateFiles
 from flyte_core.errors import MissingSourceError, SourceError
@@ -15,16 +15,18 @@ from flyte_core.sources.tree import Entry, list_tree
 if TYPE_CHECKING:
     from flyte_core.sources.rules import IgnoreRules
 
-__all__ = ["RACY_NS", "combined_digest", "digest_of_entries", "file_digest", "tree_digest"]
+__all__ = ["FEW", "RACY_NS", "combined_digest", "digest_of_entries", "file_digest", "tree_digest"]
 
+#: A file's stamp as a plain tuple, and its digest.
+_Remembered = tuple[tuple[int, ...], bytes]
 _BLOCK = 2**20
 #: Number of the format of what is remembered of a folder.
 _FORMAT = 1
 RACY_NS = 2 * 10**9
 """A file that was changed so shortly before it was read can be changed again without getting another time: file systems
 count in steps of up to two seconds. What was found in it is not remembered, as Git does not either."""
-#: A folder with fewer files is read as fast as what is remembered of it.
-_FEW = 100
+FEW = 100
+"""A folder with fewer files is read as fast as what is remembered of it."""
 
 
 def file_digest(path: str | os.PathLike[str]) -> bytes:
@@ -95,22 +97,22 @@ def combined_digest(entries: Sequence[Entry], contents: Sequence[bytes]) -> str:
         contents: of each its `file_digest`; of a link its target, as UTF-8 with ``surrogatepass``.
     """
     parts: list[bytes] = []
-    for entry, content in zip(entries, contents, strict=True):
-        name = entry.path.encode("utf-8", "surrogatepass")
+    for (path, kind, executable, _, _), content in zip(entries, contents, strict=True):
+        name = path.encode("utf-8", "surrogatepass")
         # Kind, bit, length and name, then what is in it: no two folders give the same text.
-        head = b"%s%d%d:%s" % (entry.kind.encode(), entry.executable, len(name), name)
-        parts.append(b"%s%d:%s" % (head, len(content), content))
+        head = (kind.encode(), executable, len(name), name)
+        parts.append(b"%s%d%d:%s%d:%s" % (*head, len(content), content))
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def _contents(root: str, entries: Sequence[Entry], memory: PrivateFiles | None) -> list[bytes]:
-    known: dict[str, tuple[object, ...]] = {}
+    known: dict[str, _Remembered] = {}
     real = os.path.realpath(root)
-    if len(entries) >= _FEW:
-        memory = memory or _user_memory()
+    memory = (memory or _user_memory()) if len(entries) >= FEW else None
+    if memory is not None:
         known = _remembered(memory.load(real))
     contents: list[bytes] = []
-    new: dict[str, tuple[object, ...]] = {}
+    new: dict[str, _Remembered] = {}
     is_changed = False
     prefix = os.path.join(root, "")
     for path, _, _, target, stamp in entries:
@@ -118,15 +120,15 @@ def _contents(root: str, entries: Sequence[Entry], memory: PrivateFiles | None) 
             contents.append(target.encode("utf-8", "surrogatepass"))
             continue
         remembered = known.get(path)
-        if remembered is not None and remembered[:4] == stamp:
+        if remembered is not None and remembered[0] == stamp:
             new[path] = remembered
-            contents.append(remembered[4])  # type: ignore[arg-type] # marshal's values have no types
+            contents.append(remembered[1])
             continue
         before = time.time_ns()
         content = file_digest(prefix + path)
         contents.append(content)
         if max(stamp.mtime_ns, stamp.ctime_ns) < before - RACY_NS:
-            new[path] = (*stamp, content)
+            new[path] = (tuple(stamp), content)
             is_changed = True
     if memory is not None and is_changed:
         # Other rules over the same folder have other files; those long gone are dropped with time.
@@ -134,8 +136,9 @@ def _contents(root: str, entries: Sequence[Entry], memory: PrivateFiles | None) 
     return contents
 
 
-def _remembered(value: object) -> dict[str, tuple[object, ...]]:
-    return value if isinstance(value, dict) else {}
+def _remembered(value: object) -> dict[str, _Remembered]:
+    is_whole = isinstance(value, dict) and all(type(one) is tuple and len(one) == 2 for one in value.values())
+    return cast("dict[str, _Remembered]", value) if is_whole else {}
 
 
 def _user_memory() -> PrivateFiles:

@@ -12,9 +12,7 @@ import re
 from pathspec.pattern import RegexPattern
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-__all__ = ["DockerIgnorePattern", "GitIgnorePattern"]
-
-_SPECIAL = frozenset(".+()|{}$^&~#-")
+__all__ = ["DockerIgnorePattern", "GitIgnorePattern", "cleaned_pattern", "part_matches"]
 
 
 class DockerIgnorePattern(RegexPattern):
@@ -35,15 +33,29 @@ class DockerIgnorePattern(RegexPattern):
             return None, None
         body = line.strip()
         ignores = not body.startswith("!")
-        body = (body if ignores else body[1:]).strip()
-        if not body:
+        cleaned = cleaned_pattern(body)
+        if not cleaned:
             return None, None
-        cleaned = posixpath.normpath(body).lstrip("/")
         return _docker_regex(cleaned), ignores
 
 
+def cleaned_pattern(text: str) -> str:
+    """Give a pattern of Docker's dialect without its ``!``, with one spelling of its path; empty for none."""
+    body = text.strip().removeprefix("!").strip()
+    return posixpath.normpath(body).lstrip("/").strip() if body else ""
+
+
+def part_matches(part: str, name: str) -> bool:
+    """Whether one part of a path's pattern, without ``**``, matches one name."""
+    return re.match(_docker_regex(part), name) is not None
+
+
 def _docker_regex(pattern: str) -> str:
-    """As Docker's own translation, which takes ``**`` for any number of folders wherever it stands."""
+    """As Docker's own translation, which takes ``**`` for any number of folders wherever it stands.
+
+    Docker's hands some signs to its regular expressions as they are (``+``, ``^``, ``(``, ``|``, a letter behind a
+    backslash). They are plain signs here, as its documentation has them.
+    """
     parts: list[str] = []
     at = 0
     while at < len(pattern):
@@ -66,7 +78,7 @@ def _docker_regex(pattern: str) -> str:
             at += 1
         else:
             parts.append(re.escape(sign))
-    return f"(?s:{''.join(parts)})\\Z"
+    return f"\\A(?s:{''.join(parts)})\\Z"
 
 
 def _character_class(pattern: str, at: int) -> tuple[str, int]:
@@ -103,17 +115,19 @@ class GitIgnorePattern(GitIgnoreSpecPattern):
 
     def __init__(self, pattern: str) -> None:
         super().__init__(pattern)
-        self._body = pattern.rstrip().removeprefix("!")
+        self._body = re.sub(r"^/?(?:\*\*/)+", "**/", pattern.rstrip().removeprefix("!"))
 
     def matches(self, path: str, is_folder: bool) -> bool:
         """Whether the pattern means this path itself, and not only a folder above it."""
         if self.regex is None:
             return False
-        if self._body in ("*", "**"):
+        # These the library shortens, so that what it finds says nothing of where.
+        if self._body in ("*", "**", "/**", "**/*", "**/**"):
             return True
-        if self._body in ("*/", "**/"):
+        if self._body in ("*/", "**/", "**/*/"):
             return is_folder
-        # "folder/**" means what is inside.
-        inside = self._body.endswith("/**")
-        found = self.regex.match(path if inside or not is_folder else f"{path}/")
-        return found is not None and (inside or found.end() >= len(path))
+        # "folder/**" means what is inside, "folder/**/" the folders that are.
+        if self._body.endswith(("/**", "/**/")):
+            return (is_folder or self._body.endswith("*")) and self.regex.search(path) is not None
+        found = self.regex.search(f"{path}/" if is_folder else path)
+        return found is not None and found.end() >= len(path)

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from attrs import field, frozen
 
 from flyte_core.errors import MissingSourceError, SourceError
-from flyte_core.sources.patterns import DockerIgnorePattern, GitIgnorePattern
+from flyte_core.sources.patterns import DockerIgnorePattern, GitIgnorePattern, cleaned_pattern, part_matches
 
 __all__ = ["STANDARD_IGNORED", "IgnoreRules", "Rule", "read_dockerignore", "read_gitignore", "standard_rules"]
 
@@ -39,8 +39,6 @@ STANDARD_IGNORED = (
     "node_modules",
 )
 """What never belongs into an image or bundle, wherever it lies, unless an ignore file keeps it with ``!``."""
-
-_GLOB = re.compile(r"[*?\[\\]")
 
 
 @frozen(kw_only=True)
@@ -72,17 +70,24 @@ class Rule:
             return self.pattern.matches(seen, is_folder)
         return self.pattern.match_file(seen) is not None
 
+    def keeps_all(self) -> bool:
+        """Whether the rule keeps the folder itself that is copied, or one that it is in."""
+        parts = self.above.split("/") if self.above else []
+        return not self.ignores and any(
+            self.pattern.match_file("/".join(parts[:at])) is not None for at in range(1, len(parts) + 1)
+        )
+
     def may_match_below(self, folder: str) -> bool:
         """Whether the rule can mean something inside of a folder that it does not mean itself."""
         if isinstance(self.pattern, GitIgnorePattern):
             # Nothing is kept in an ignored folder.
             return False
         seen = f"{self.above}/{folder}" if self.above else folder
-        parts = self.text.strip().removeprefix("!").strip().strip("/").split("/")
+        parts = cleaned_pattern(self.text).split("/")
         for part, name in zip(parts, seen.split("/"), strict=False):
-            if "**" in part or (_GLOB.search(part) and DockerIgnorePattern(part).match_file(name)):
-                return "**" in part or len(parts) > 1
-            if not _GLOB.search(part) and part != name:
+            if "**" in part:
+                return True
+            if not part_matches(part, name):
                 return False
         return len(parts) > seen.count("/") + 1
 
@@ -98,6 +103,9 @@ class IgnoreRules:
     Args:
         rules: the rules; later ones win.
 
+    Attributes:
+        start: what `inherited` would give for the root.
+
     Example:
         >>> rules = IgnoreRules((*standard_rules(), *read_dockerignore("rules", lines=["*.log", "!keep.log"])))
         >>> [rules.ignores(path) for path in ("a.log", "keep.log", "sub/a.log", "sub/__pycache__/a.py")]
@@ -107,9 +115,9 @@ class IgnoreRules:
     """
 
     rules: tuple[Rule, ...] = field(default=(), converter=_tuple)
+    start: int = field(init=False, repr=False)
     _names: re.Pattern[str] | None = field(init=False, repr=False)
     _others: tuple[int, ...] = field(init=False, repr=False)
-    _by_name: tuple[int, ...] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         # Ten thousand files times all rules would take longer than to read the files. Most rules are about a name
@@ -117,7 +125,9 @@ class IgnoreRules:
         by_name = {at: name for at, rule in enumerate(self.rules) if (name := _name_only(rule)) is not None}
         expression = "|".join(dict.fromkeys(by_name.values()))
         object.__setattr__(self, "_names", re.compile(expression) if by_name else None)
-        object.__setattr__(self, "_by_name", tuple(by_name))
+        # Whoever copies a folder wants it, even if a file above ignores the whole folder; what it keeps is kept here.
+        keeping = (at for at in reversed(range(len(self.rules))) if self.rules[at].keeps_all())
+        object.__setattr__(self, "start", next(keeping, -1))
         object.__setattr__(self, "_others", tuple(at for at in range(len(self.rules)) if at not in by_name))
 
     def decide(self, path: str, name: str, is_folder: bool, above: int = -1) -> int:
@@ -180,7 +190,7 @@ class IgnoreRules:
         return f"{'ignored' if rule.ignores else 'kept'} by {rule.origin}: {rule.text}"
 
     def _decision(self, path: str, is_folder: bool) -> int:
-        decided, seen = -1, ""
+        decided, seen = self.start, ""
         parts = path.strip("/").split("/")
         for at, part in enumerate(parts):
             seen = f"{seen}/{part}" if seen else part
@@ -193,7 +203,7 @@ def _name_only(rule: Rule) -> str | None:
     """Give the expression for names, of a rule that means a name anywhere."""
     if isinstance(rule.pattern, GitIgnorePattern):
         return None
-    body = rule.text.strip().removeprefix("!").strip()
+    body = cleaned_pattern(rule.text)
     name = body.removeprefix("**/")
     if name == body or "/" in name or "**" in name or rule.above:
         return None

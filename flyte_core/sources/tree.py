@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from flyte_core.errors import MissingSourceError, SourceError
@@ -64,53 +66,73 @@ def list_tree(
         ...     [(entry.path, entry.kind) for entry in list_tree(folder)]
         [('a.py', 'file')]
     """
-    walk = _Walk(os.fspath(root), rules or IgnoreRules(), empty_folders)
+    walk = _Walk(os.fspath(root), rules or IgnoreRules())
     walk.run()
-    walk.found.sort()
+    if empty_folders:
+        walk.found += _without_files(walk.folders, walk.found)
+    walk.found.sort(key=itemgetter(0))
     return walk.found
 
 
 class _Walk:
     """One pass over a folder. No pathlib and no recursion: this is done for every image of a run."""
 
-    def __init__(self, root: str, rules: IgnoreRules, empty_folders: bool) -> None:
-        self.root, self.rules, self.empty_folders = root, rules, empty_folders
+    def __init__(self, root: str, rules: IgnoreRules) -> None:
+        self.root, self.rules = root, rules
         self.found: list[Entry] = []
+        self.folders: list[str] = []
         self._open: list[tuple[str, str, int]] = []
 
     def run(self) -> None:
-        self._open.append((self.root, "", -1))
+        self._open.append((self.root, "", self.rules.start))
         while self._open:
             folder, path, decided = self._open.pop()
-            seen = len(self.found) + len(self._open)
             try:
                 with os.scandir(folder) as entries:
-                    for entry in entries:
-                        self._look(entry, f"{path}/{entry.name}" if path else entry.name, decided)
+                    self._look(entries, f"{path}/" if path else "", decided)
             except OSError as error:
                 raise _failure(error, error.filename or folder) from error
-            is_empty = seen == len(self.found) + len(self._open)
-            if self.empty_folders and is_empty and path and not self.rules.is_ignored(decided):
-                self.found.append(Entry(path, "folder"))
 
-    def _look(self, entry: os.DirEntry[str], path: str, above: int) -> None:
-        rules = self.rules
-        is_link = entry.is_symlink()
-        is_folder = not is_link and entry.is_dir(follow_symlinks=False)
-        decided = rules.decide(path, entry.name, is_folder, above) if rules.rules else -1
-        if is_folder:
-            if not rules.is_closed(path, decided):
-                self._open.append((entry.path, path, rules.inherited(decided)))
-            return
-        if decided >= 0 and rules.is_ignored(decided):
-            return
-        if is_link:
-            self.found.append(Entry(path, "link", target=os.readlink(entry.path)))
-            return
-        seen = entry.stat(follow_symlinks=False)
-        if stat.S_ISREG(seen.st_mode):
-            stamp = Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
-            self.found.append(Entry(path, "file", bool(seen.st_mode & stat.S_IXUSR), "", stamp))
+    # One loop with everything at hand: a call for each file is a fifth of the time.
+    def _look(self, entries: Iterable[os.DirEntry[str]], prefix: str, above: int) -> None:
+        rules, found = self.rules, self.found
+        is_ruled = bool(rules.rules)
+        for entry in entries:
+            path = prefix + entry.name
+            is_link = entry.is_symlink()
+            is_folder = not is_link and entry.is_dir(follow_symlinks=False)
+            decided = rules.decide(path, entry.name, is_folder, above) if is_ruled else -1
+            if is_folder:
+                if not rules.is_ignored(decided):
+                    self.folders.append(path)
+                if not rules.is_closed(path, decided):
+                    self._open.append((entry.path, path, rules.inherited(decided)))
+            elif decided >= 0 and rules.is_ignored(decided):
+                continue
+            elif is_link:
+                found.append(Entry(path, "link", False, os.readlink(entry.path)))
+            else:
+                seen = entry.stat(follow_symlinks=False)
+                mode = seen.st_mode
+                if stat.S_ISREG(mode):
+                    stamp = Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+                    found.append(Entry(path, "file", bool(mode & stat.S_IXUSR), "", stamp))
+
+
+def _without_files(folders: list[str], found: list[Entry]) -> list[Entry]:
+    """Give the folders that hold none of the entries; of one in another, the inner one."""
+    used = {parent for entry in found for parent in _parents(entry.path)}
+    empty: list[Entry] = []
+    for folder in sorted(folders, reverse=True):
+        if folder not in used:
+            empty.append(Entry(folder, "folder"))
+            used.update(_parents(folder))
+    return empty
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:at]) for at in range(1, len(parts))]
 
 
 def _failure(error: OSError, path: str) -> SourceError:

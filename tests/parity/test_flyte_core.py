@@ -17,8 +17,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 SDK = "flyte_core"
 
-WHOLE_AREAS = {"resources", "spec", "override", "extend", "container"}
-AREAS = WHOLE_AREAS | {"types", "values", "image"}
+WHOLE_AREAS = {"resources", "spec", "override", "extend", "container", "image"}
+AREAS = WHOLE_AREAS | {"types", "values"}
 
 MOST_EXPECTED_FAILURES = 0
 

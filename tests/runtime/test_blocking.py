@@ -61,17 +61,23 @@ def test_a_call_that_nobody_waits_for_any_more_disturbs_nobody() -> None:
 def test_a_cleanup_goes_to_its_end_when_its_waiter_is_cancelled() -> None:
     steps: list[str] = []
 
-    async def cleanup() -> None:
-        steps.append("begun")
-        await asyncio.sleep(0.05)
-        steps.append("ended")
-
     async def main() -> None:
+        begun, may_end = asyncio.Event(), asyncio.Event()
+
+        async def cleanup() -> None:
+            steps.append("begun")
+            begun.set()
+            await may_end.wait()
+            steps.append("ended")
+
         waiting = asyncio.ensure_future(to_its_end(cleanup(), lambda: steps.append("hurry")))
-        await asyncio.sleep(0.01)
-        waiting.cancel()
-        await asyncio.sleep(0.01)
-        waiting.cancel()
+        await begun.wait()
+        for _ in range(2):
+            waiting.cancel()
+            # Some turns of the loop, so that the cancellation has come.
+            for _ in range(10):
+                await asyncio.sleep(0)
+        may_end.set()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert steps == ["begun", "hurry", "hurry", "ended"]

@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -17,9 +18,11 @@ import pytest
 from flyteidl2.core import types_pb2
 from flyteidl2.task import common_pb2
 
+from flyte_core.bundle import build_bundle
 from flyte_core.models import ImageCache
 from flyte_core.runtime import ErrorReport
 from flyte_core.runtime.resolver import RESOLVER_PATH
+from tests.support.filesystems import small_disk
 
 TASKS = """
 import asyncio, os, sys, time
@@ -198,7 +201,7 @@ class Container:
 
     def run(self, words: list[str], **environ: str) -> subprocess.CompletedProcess[str]:
         with self.popen(words, **environ) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=120)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def value(self) -> int | str:
@@ -320,7 +323,7 @@ def test_an_object_store_gives_the_inputs_and_takes_the_outcome(container, s3_se
     url = f"{s3_server.prefix}/{key}"
     words = [*container.words(task, out=f"{url}/out"), "--inputs", f"{url}/in"]
     with container.popen(words, **s3_server.environment) as process:
-        err = stop(process) if task == "waits" else process.communicate(timeout=60)[1]
+        err = stop(process) if task == "waits" else process.communicate(timeout=120)[1]
     assert process.returncode == 0, err
     found = client.list_objects_v2(Bucket=s3_server.bucket, Prefix=f"{key}/out")["Contents"]
     name = "outputs.pb" if task == "double" else "error.pb"
@@ -377,6 +380,182 @@ def test_folders_of_the_environment_are_importable(container):
     (container.folder / "container_tasks.py").rename(container.folder / "src" / "container_tasks.py")
     assert container.run(container.words("double"), _F_SYS_PATH="src").returncode == 0
     assert container.value() == 8
+
+
+# ---- code that is shipped ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bundle(container, tmp_path_factory):
+    """The tasks' bundle, and no source where the container can see it."""
+    project = tmp_path_factory.mktemp("project")
+    (container.folder / "container_tasks.py").rename(project / "container_tasks.py")
+    return build_bundle(project, copy_style="all", out=tmp_path_factory.mktemp("shipped"))
+
+
+@pytest.mark.parametrize("destination", [(), (".",), ("code",), ("deep/code",)])
+def test_the_code_is_unpacked_and_imported_from_its_destination(container, bundle, destination):
+    container.inputs(message(x=21))
+    flags = ["--tgz", str(bundle.path), *(word for folder in destination for word in ("--dest", folder))]
+    done = container.run(container.words("double", *flags))
+    assert done.returncode == 0
+    assert container.value() == 42, done.stderr
+    assert (container.folder.joinpath(*destination) / "container_tasks.py").is_file()
+
+
+def test_a_second_attempt_uses_the_code_that_is_there(container, bundle):
+    words = container.words("double", "--tgz", str(bundle.path))
+    assert container.run(words).returncode == 0
+    bundle.path.unlink()
+    (container.out / "outputs.pb").unlink()
+    assert container.run(words).returncode == 0
+    assert container.value() == 8
+
+
+def test_folders_of_the_environment_are_taken_from_the_destination_too(container, tmp_path_factory):
+    project = tmp_path_factory.mktemp("project")
+    (project / "lib").mkdir()
+    (container.folder / "container_tasks.py").rename(project / "lib" / "container_tasks.py")
+    built = build_bundle(project, copy_style="all", out=project / "out")
+    words = container.words("double", "--tgz", str(built.path), "--dest", "code")
+    assert container.run(words, _F_SYS_PATH="./lib").returncode == 0
+    assert container.value() == 8
+
+
+def test_a_package_of_a_folder_src_is_found_in_the_bundle(container, tmp_path_factory):
+    project = tmp_path_factory.mktemp("project")
+    (project / "src" / "layout").mkdir(parents=True)
+    (project / "src" / "layout" / "__init__.py").touch()
+    (container.folder / "container_tasks.py").rename(project / "src" / "layout" / "tasks.py")
+    built = build_bundle(project, copy_style="all", out=project / "out")
+    words = container.words("double", "--tgz", str(built.path), "--dest", "code")
+    words[words.index("container_tasks")] = "layout.tasks"
+    done = container.run(words)
+    assert done.returncode == 0
+    assert container.value() == 8, done.stderr
+
+
+def test_the_code_comes_from_an_object_store(container, bundle, s3_server):
+    key = secrets.token_hex(6)
+    s3_server.client().put_object(Bucket=s3_server.bucket, Key=f"{key}/{bundle.name}", Body=bundle.path.read_bytes())
+    words = container.words("double", "--tgz", f"{s3_server.prefix}/{key}/{bundle.name}")
+    done = container.run(words, **s3_server.environment)
+    assert done.returncode == 0
+    assert container.value() == 8, done.stderr
+
+
+def test_containers_that_share_a_folder_unpack_one_bundle(container, bundle):
+    words = [
+        container.words("double", "--tgz", str(bundle.path), "--dest", "code", out=f"out{number}")
+        for number in range(4)
+    ]
+    processes = [
+        container.popen(one, FLYTE_CORE_CACHE_DIR=str(container.folder / f"cache{number}"))
+        for number, one in enumerate(words)
+    ]
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    for number in range(4):
+        assert os.listdir(container.folder / f"out{number}") == ["outputs.pb"]
+    left = set(os.listdir(container.folder / "code")) - {"__pycache__"}
+    assert left == {".flyte-core-bundle", "container_tasks.py"}
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def tampered(path: Path) -> None:
+    with tarfile.open(path, "w:gz") as tar:
+        info = tarfile.TarInfo("container_tasks.py")
+        tar.addfile(info)
+
+
+def escaping(path: Path) -> None:
+    with tarfile.open(path, "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("../container_tasks.py"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "recoverable", "text"),
+    [
+        (truncated, "BundleError", False, "it is damaged or incomplete"),
+        (tampered, "BundleError", False, "its content has the hash"),
+        (escaping, "BundleError", False, "leads out of the folder"),
+        (Path.unlink, "StorageNotFoundError", True, "No such file or directory"),
+    ],
+)
+def test_a_bundle_that_is_not_what_it_should_be_is_reported(container, bundle, spoil, code, recoverable, text):
+    spoil(bundle.path)
+    done = container.run(container.words("double", "--tgz", str(bundle.path), "--dest", "code"))
+    assert done.returncode == 0
+    error = container.error()
+    assert (error.code, error.kind, error.recoverable) == (code, "system", recoverable)
+    assert text in error.message
+    assert bundle.name in error.message
+    assert not (container.folder / "code").exists()
+
+
+def test_a_storage_that_cannot_be_reached_is_reported(container, bundle, s3_server):
+    environ = {
+        **s3_server.environment,
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "UNION_STORAGE_RETRIES": "0",
+        "FLYTE_AWS_ENDPOINT": "http://127.0.0.1:9",
+    }
+    done = container.run(container.words("double", "--tgz", f"s3://bucket/{bundle.name}"), **environ)
+    assert done.returncode == 0
+    error = container.error()
+    assert (error.kind, error.recoverable) == ("system", True)
+    assert bundle.name in error.message
+
+
+def test_a_disk_that_is_full_of_code_is_reported(container, tmp_path_factory):
+    project = tmp_path_factory.mktemp("project")
+    (project / "container_tasks.py").write_text(TASKS)
+    (project / "data.bin").write_bytes(secrets.token_bytes(3 * 2**20))
+    built = build_bundle(project, copy_style="all", out=project / "out")
+    with small_disk(container.folder / "disk"):
+        done = container.run(container.words("double", "--tgz", str(built.path), "--dest", "disk"))
+        assert done.returncode == 0
+        assert os.listdir(container.folder / "disk") == []
+    error = container.error()
+    assert (error.code, error.kind, error.recoverable) == ("StorageError", "system", True)
+    assert "No space left on device" in error.message
+
+
+def test_a_pickled_task_with_another_hash_than_its_name_is_reported(container):
+    (container.folder / f"task{'0' * 64}.pkl.gz").write_bytes(gzip.compress(b"anything"))
+    container.run(["-i", "inputs.pb", "-o", "out", "-v", "v1", "--pkl", f"task{'0' * 64}.pkl.gz"])
+    assert container.error().code == "BundleError"
+
+
+NOTEBOOK = """
+import sys
+from flyte_core import TaskEnvironment
+from flyte_core.bundle import build_pickle_bundle
+import helper
+env = TaskEnvironment("notebook")
+@env.task
+async def triple(x: int) -> int:
+    return helper.times(3, x)
+print(build_pickle_bundle(triple, out=sys.argv[1]).path)
+"""
+
+
+def test_a_task_of_a_notebook_takes_the_modules_beside_it_along(container, tmp_path_factory):
+    """Also those that the container does not have."""
+    folder = tmp_path_factory.mktemp("notebook")
+    (folder / "helper.py").write_text(
+        "def times(a, b):\n    return product(a, b)\ndef product(a, b):\n    return a * b\n"
+    )
+    words = [sys.executable, "-c", NOTEBOOK, str(folder / "out")]
+    pickled = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    container.inputs(message(x=4))
+    done = container.run(["-i", "inputs.pb", "-o", "out", "-v", "v1", "--pkl", pickled])
+    assert done.returncode == 0
+    assert container.value() == 12, done.stderr
 
 
 # ---- failures that are reported --------------------------------------------------------------------------
@@ -474,7 +653,7 @@ def test_a_module_that_cannot_be_imported_is_reported_with_what_was_looked_for(c
             "resolver 'nowhere.Resolver' cannot be imported",
         ),
         (["--resolver", "json.JSONDecoder", "x"], "ModuleLoadError", False, "resolver 'json.JSONDecoder' failed"),
-        (["--tgz", "s3://bucket/code.tgz"], "BundleNotSupported", False, "put the code into the image"),
+        (["--tgz", "code.tgz"], "MalformedCommand", False, "give --resolver"),
         (["--pkl", "inputs.pb"], "ModuleLoadError", True, "the pickled task inputs.pb cannot be read"),
     ],
 )
@@ -528,7 +707,7 @@ def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    return process.communicate(timeout=30)[1]
+    return process.communicate(timeout=120)[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -96,7 +96,7 @@ def test_ctrl_c_ends_a_run_at_once(start, task, cleaned):
     process = start(task)
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert ("cleaned" in out) == cleaned
     assert out.endswith("interrupted\n")
@@ -115,8 +115,8 @@ def test_a_killed_run_leaves_a_cache_that_opens(start):
             except subprocess.TimeoutExpired:
                 continue
         process.send_signal(signal.SIGKILL)
-        process.wait(timeout=10)
+        process.wait(timeout=60)
     process = start("reads")
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (0, "190\n"), err
     assert "corrupt" not in err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
+import time
 
 import pytest
 
@@ -86,11 +87,14 @@ def test_outside_of_a_run_it_calls_the_functions():
 
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_no_more_run_at_once_than_asked_for(concurrency):
-    gauge = Gauge()
+    gauge, until = Gauge(), time.monotonic() + 60
 
     @env.task
     async def measured(x: int) -> int:
         with gauge:
+            # The first ones wait for each other, however long it takes to start them.
+            while gauge.most < concurrency and time.monotonic() < until:
+                await asyncio.sleep(0.001)
             await asyncio.sleep(0.01)
         return x
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 
 import pytest
 
 from flyte_core.errors import ModuleLoadError, SerializationError
 from flyte_core.runtime import DefaultTaskResolver
+from flyte_core.runtime.declared import why_only_by_pickle
 
 SOURCE = """
 from flyte_core import TaskEnvironment
@@ -37,6 +39,14 @@ bottom = Query(name="queries.bottom", interface=NativeInterface({}, {}))
 
 def make():
     return Query(name="queries.made", interface=NativeInterface({}, {}))
+
+def factory(factor):
+    @env.task
+    def scaled(x: int) -> int:
+        return factor * x
+    return scaled
+
+held = factory(2)
 """
 
 IMPORTER = "from resolver_package.resolver_tasks import bottom, top as aliased"
@@ -142,3 +152,87 @@ def test_what_a_module_raises_is_chained(tmp_path, monkeypatch, source):
     with pytest.raises(ModuleLoadError, match="module 'resolver_broken' of task 'a' cannot be imported") as raised:
         DefaultTaskResolver().load_task(["mod", "resolver_broken", "instance", "a"])
     assert type(raised.value.__cause__).__name__ in str(raised.value)
+
+
+# ---- tasks that are made in functions, and those of scripts and notebooks ---------------------------------------
+
+
+def test_a_task_that_a_function_made_is_found_by_the_variable_that_holds_it(module, tmp_path, caplog):
+    words = DefaultTaskResolver().loader_args(module.held, tmp_path / "root")
+    assert DefaultTaskResolver().load_task(words) is module.held
+    assert "inside a function" not in caplog.text
+    assert why_only_by_pickle(module.held, tmp_path / "root") is None
+
+
+def test_a_task_that_only_a_function_has_needs_a_pickle_and_says_why(tmp_path):
+    code = (
+        "from pathlib import Path\nfrom flyte_core import TaskEnvironment\n"
+        "from flyte_core.runtime.declared import why_only_by_pickle\nenv = TaskEnvironment('script')\n"
+        "def make():\n    @env.task\n    def inner() -> None: ...\n    return inner\n"
+        "@env.task\ndef outer() -> None: ...\n"
+        "print(why_only_by_pickle(outer, Path.cwd()))\nprint(why_only_by_pickle(make(), Path.cwd()))"
+    )
+    (tmp_path / "script.py").write_text(code)
+    words = [sys.executable, "script.py"]
+    printed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert printed[0] == "None"
+    assert "task 'script.inner' is defined inside a function" in printed[1]
+    words = [sys.executable, "-c", code]
+    printed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert all("is in module '__main__'" in line and "pickled code bundle" in line for line in printed)
+
+
+# ---- packages in a folder named src -----------------------------------------------------------------------------
+
+FINDING = (
+    "import sys\nfrom flyte_core.runtime import DefaultTaskResolver\n"
+    "sys.path.insert(0, sys.argv[1])\n"
+    "task = DefaultTaskResolver().load_task(['mod', sys.argv[2], 'instance', 'declared'])\n"
+    "print(task.name, task.func.__module__)"
+)
+
+
+@pytest.fixture
+def sources(tmp_path):
+    package = tmp_path / "src" / "layout"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("from layout.shared import env")
+    (package / "shared.py").write_text("from flyte_core import TaskEnvironment\nenv = TaskEnvironment('layout')")
+    text = "from pathlib import Path\nfrom layout.shared import env\n@env.task\ndef declared() -> None: ...\n"
+    (package / "tasks.py").write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("named", "module"), [("layout.tasks", "layout.tasks"), ("src.layout.tasks", "src.layout.tasks")]
+)
+def test_a_package_in_a_folder_src_is_found_from_the_projects_root(sources, named, module):
+    words = [sys.executable, "-c", FINDING, str(sources), named]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.stdout == f"layout.declared {module}\n", done.stderr
+
+
+def test_a_package_in_a_folder_src_keeps_its_own_name(sources, monkeypatch):
+    monkeypatch.syspath_prepend(str(sources / "src"))
+    module = importlib.import_module("layout.tasks")
+    try:
+        assert DefaultTaskResolver().loader_args(module.declared, sources)[1] == "layout.tasks"
+        assert DefaultTaskResolver().loader_args(module.declared, sources / "src")[1] == "layout.tasks"
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "layout"]:
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_such_thing.at_all", r"there is no file no_such_thing.py, and no folder no_such_thing\); looked in"),
+        (
+            "resolver_package.resolver_task",
+            r"'resolver_package' is there, in .*it has: a_first, resolver_tasks; did you mean 'resolver_tasks'",
+        ),
+    ],
+)
+def test_a_module_that_is_missing_is_told_with_what_is_there(module, name, message):
+    with pytest.raises(ModuleLoadError, match=message):
+        DefaultTaskResolver().load_task(["mod", name, "instance", "a"])

@@ -61,7 +61,7 @@ def test_a_waiting_thread_lets_another_run():
 
         def outer():
             with threads.waiting():
-                return inner.wait(5)
+                return inner.wait(60)
 
         first = asyncio.ensure_future(threads.run(outer))
         await threads.run(inner.set)
@@ -113,7 +113,7 @@ def test_a_cancelled_call_interrupts_its_thread_and_leaves_the_pool_usable():
         return await threads.run(lambda: "next")
 
     assert asyncio.run(main()) == "next"
-    assert cleaned.wait(5)
+    assert cleaned.wait(60)
 
 
 def test_a_call_cancelled_before_it_starts_never_runs():

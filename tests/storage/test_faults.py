@@ -29,7 +29,8 @@ from flyte_core.storage import download
 from flyte_core.storage.config import use_storage
 from flyte_core.storage.engines import engine_for, transfer_for
 from tests.support.faults import FaultyProxy, Request
-from tests.support.s3 import S3Server, free_port
+from tests.support.ports import refusing_port
+from tests.support.s3 import S3Server
 
 PART = 5 * 2**20
 CONTENT = os.urandom(3 * PART + 12345)
@@ -174,11 +175,12 @@ def test_an_upload_that_fails_leaves_what_was_there(size, before, reach, faulty,
 
 
 def test_a_refused_connection_is_told_with_its_cause(s3_server, target):
-    port = free_port()
-    config = s3_server.config(endpoint=f"http://127.0.0.1:{port}", backoff=dt.timedelta(milliseconds=5), retries=1)
-    use_storage(config)
-    with pytest.raises(StorageError, match=f"after 2 attempts: no connection to 127.0.0.1:{port}: Connection refused"):
-        storage.get_sync("s3://bucket/a", target)
+    with refusing_port() as port:
+        place = f"http://127.0.0.1:{port}"
+        use_storage(s3_server.config(endpoint=place, backoff=dt.timedelta(milliseconds=5), retries=1))
+        told = f"after 2 attempts: no connection to 127.0.0.1:{port}: Connection refused"
+        with pytest.raises(StorageError, match=told):
+            storage.get_sync("s3://bucket/a", target)
 
 
 def test_a_server_that_announces_too_little_is_asked_again(reach, faulty, s3_server, target):
@@ -297,7 +299,7 @@ def test_a_download_ends_at_its_deadline(reach, faulty, s3_server, target):
     begun = time.monotonic()
     with pytest.raises(StorageTimeoutError, match="deadline of 1 s") as caught:
         storage.get_sync(url, target)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60  # the whole would take more than three minutes
     assert url in str(caught.value)
     assert list(target.parent.iterdir()) == []
 
@@ -305,38 +307,39 @@ def test_a_download_ends_at_its_deadline(reach, faulty, s3_server, target):
 def test_an_upload_ends_at_its_deadline(reach, faulty, s3_server, source):
     url = f"{reach(deadline=dt.timedelta(seconds=1))}/a"
     over = threading.Event()
-    faulty.add(when=_is("PUT"), before=lambda: over.wait(20), times=ALWAYS)
+    faulty.add(when=_is("PUT"), before=lambda: over.wait(120), times=ALWAYS)
     begun = time.monotonic()
     try:
         with pytest.raises(StorageTimeoutError, match="deadline of 1 s"):
             storage.put_sync(source, url)
     finally:
         over.set()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
     assert _stored(s3_server, url) is None
 
 
 def test_waiting_for_another_try_does_not_go_beyond_the_deadline(reach, faulty, target):
-    url = f"{reach(deadline=dt.timedelta(seconds=2), backoff=dt.timedelta(seconds=16), retries=5)}/a"
+    url = f"{reach(deadline=dt.timedelta(seconds=7), backoff=dt.timedelta(seconds=16), retries=5)}/a"
     faulty.add(status="503 Slow Down", times=ALWAYS)
     begun = time.monotonic()
     with pytest.raises(StorageTimeoutError, match="the last try failed: the server answered 503"):
         storage.get_sync(url, target)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 7
 
 
 def test_a_silent_server_is_asked_again(reach, faulty, s3_server, target):
-    url = f"{reach(read_timeout=dt.timedelta(seconds=0.5))}/a"
-    _store(s3_server, url)
+    # Little content and many tries, since a server that is only busy is as silent.
+    url = f"{reach(read_timeout=dt.timedelta(seconds=0.5), retries=50)}/a"
+    _store(s3_server, url, b"little")
     over = threading.Event()
-    faulty.add(when=_is("GET"), before=lambda: over.wait(60))
+    faulty.add(when=_is("GET"), before=lambda: over.wait(120))
     begun = time.monotonic()
     try:
         storage.get_sync(url, target)
     finally:
         over.set()
-    assert time.monotonic() - begun < 50
-    assert target.read_bytes() == CONTENT
+    assert time.monotonic() - begun < 100
+    assert target.read_bytes() == b"little"
 
 
 def test_a_refused_request_is_not_repeated_and_says_where_credentials_come_from(reach, faulty, target):

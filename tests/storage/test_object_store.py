@@ -329,10 +329,13 @@ def test_a_forked_child_reaches_the_store_its_parent_has_used(bucket, s3_server)
 
 
 PROGRAM = """
-    import asyncio, resource, sys
+    import re, sys
     from pathlib import Path
     import flyte_core
     from flyte_core import storage
+
+    def peak():  # in MB; not getrusage, whose maximum a process takes over from its parent
+        return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 
     endpoint, url, source, target = sys.argv[1:]
     config = storage.S3(endpoint=endpoint, access_key_id="a", secret_access_key="b", region="us-east-1",
@@ -342,7 +345,7 @@ PROGRAM = """
     small.write_bytes(bytes(6 * 2**20))
     storage.put_sync(small, url + "-small")
     storage.get_sync(url + "-small", target)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     storage.put_sync(source, url)
     storage.get_sync(url, target)
     with storage.open_sync(url) as file:
@@ -351,11 +354,11 @@ PROGRAM = """
     with storage.open_sync(url + "2", "wb") as file:
         for _ in range(120):
             file.write(bytes(2**20))
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+    print(peak() - before)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the unit of the peak is Linux's")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
 def test_memory_is_bounded_by_the_parts_in_flight(s3_server, tmp_path):
     source = tmp_path / "source"
     with source.open("wb") as file:
@@ -366,7 +369,7 @@ def test_memory_is_bounded_by_the_parts_in_flight(s3_server, tmp_path):
     done = subprocess.run([*command, str(tmp_path / "target")], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "target").read_bytes() == source.read_bytes()
-    assert int(done.stdout) < 70
+    assert int(done.stdout) < 100  # of the 120 that went through; 70 is what it takes
 
 
 class TestFileSystems:

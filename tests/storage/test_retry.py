@@ -110,7 +110,7 @@ def test_a_coroutine_is_stopped_at_the_deadline():
 def test_a_wait_that_would_end_behind_the_deadline_is_not_begun():
     waits: list[float] = []
     with pytest.raises(StorageTimeoutError, match="the last try failed: Connection reset"):
-        _tries(deadline=dt.timedelta(milliseconds=100)).call_sync(
+        _tries(deadline=dt.timedelta(seconds=7), backoff=dt.timedelta(seconds=16)).call_sync(
             Flaky(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")), waits.append
         )
     assert waits == []

@@ -18,7 +18,7 @@ from flyte_core import storage
 from flyte_core.errors import StorageError, StorageNotFoundError, StoragePermissionError, UnsupportedStorageError
 from flyte_core.storage.config import S3, use_storage
 from flyte_core.storage.failures import failure_of
-from tests.support.s3 import free_port
+from tests.support.ports import refusing_port
 
 QUICK = dt.timedelta(milliseconds=5)
 
@@ -150,21 +150,26 @@ def test_half_of_the_credentials_is_said_to_be_half(refusing, monkeypatch, tmp_p
         use("s3://bucket/y.csv", tmp_path)
 
 
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    with refusing_port() as port:
+        yield port
+
+
 @pytest.mark.parametrize("name", ["upload", "write", "read", "list"])
-def test_the_first_repetition_is_told_in_one_warning(s3_server, tmp_path, caplog, name):
-    port = free_port()
-    use_storage(s3_server.config(endpoint=f"http://127.0.0.1:{port}", retries=3, backoff=QUICK))
+def test_the_first_repetition_is_told_in_one_warning(s3_server, closed_port, tmp_path, caplog, name):
+    use_storage(s3_server.config(endpoint=f"http://127.0.0.1:{closed_port}", retries=3, backoff=QUICK))
     with caplog.at_level(logging.WARNING, "flyte_core"), pytest.raises(StorageError, match="after 4 attempts"):
         USES[name]("s3://bucket/y.csv", tmp_path)
     (told,) = [record.getMessage() for record in caplog.records if "attempt" in record.getMessage()]
-    assert f"s3://bucket/y.csv: no connection to 127.0.0.1:{port}: Connection refused" in told
+    assert f"s3://bucket/y.csv: no connection to 127.0.0.1:{closed_port}: Connection refused" in told
     assert "attempt 1 of 4, trying again in 0.0 s" in told
 
 
-def test_an_upload_in_parts_that_cannot_begin_is_told(s3_server, tmp_path, caplog, monkeypatch):
+def test_an_upload_in_parts_that_cannot_begin_is_told(s3_server, closed_port, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr("flyte_core.storage.upload._PATIENCE", 0.01)
     backoff = dt.timedelta(milliseconds=100)
-    use_storage(s3_server.config(endpoint=f"http://127.0.0.1:{free_port()}", retries=1, backoff=backoff))
+    use_storage(s3_server.config(endpoint=f"http://127.0.0.1:{closed_port}", retries=1, backoff=backoff))
     with caplog.at_level(logging.WARNING, "flyte_core"), pytest.raises(StorageError, match="after 2 attempts"):
         _put_large("s3://bucket/y.csv", tmp_path)
     assert [record.getMessage() for record in caplog.records] == [
@@ -178,12 +183,11 @@ def test_nothing_is_told_of_an_upload_in_parts_that_goes_well(bucket, tmp_path, 
     assert not caplog.records
 
 
-def test_a_web_server_that_is_down_is_told_once_with_its_address():
-    port = free_port()
+def test_a_web_server_that_is_down_is_told_once_with_its_address(closed_port):
     use_storage(storage.Storage(retries=0))
-    with pytest.raises(StorageError, match=f"no connection to 127.0.0.1:{port}: Connection refused") as told:
-        storage.read_bytes_sync(f"http://127.0.0.1:{port}/a")
-    assert str(told.value.__cause__) == f"no connection to 127.0.0.1:{port}: Connection refused"
+    with pytest.raises(StorageError, match=f"no connection to 127.0.0.1:{closed_port}: Connection refused") as told:
+        storage.read_bytes_sync(f"http://127.0.0.1:{closed_port}/a")
+    assert str(told.value.__cause__) == f"no connection to 127.0.0.1:{closed_port}: Connection refused"
 
 
 def test_that_memory_is_of_one_process_is_said(tmp_path):

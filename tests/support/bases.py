@@ -36,7 +36,12 @@ _DEBIAN = "bookworm"
 
 def index_settings() -> dict[str, str]:
     """Give the variables that name this machine's package index and certificates to pip and uv."""
-    found = {"SSL_CERT_FILE": _BUNDLE, "PIP_CERT": _BUNDLE, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    found = {
+        "SSL_CERT_FILE": _BUNDLE,
+        "REQUESTS_CA_BUNDLE": _BUNDLE,
+        "PIP_CERT": _BUNDLE,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
     asked = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     ).stdout

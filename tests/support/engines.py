@@ -26,6 +26,7 @@ __all__ = [
     "containers_of",
     "daemon",
     "image_of_the_docs",
+    "log_of",
     "machine_engine",
     "make_images",
     "skip_or_fail",
@@ -126,6 +127,17 @@ def containers_of(api: Any, task: str, *, owner: int | None = None) -> list[Any]
     """
     labels = [f"flyte-core.task={task}", f"flyte-core.owner.pid={os.getpid() if owner is None else owner}"]
     return api.containers(all=True, filters={"label": labels})
+
+
+def log_of(api: Any, container: str) -> bytes:
+    """Give what a container has printed; nothing when the engine lists it before it has made it, as it does."""
+    import docker.errors
+
+    try:
+        found: bytes = api.logs(container)
+    except docker.errors.NotFound:
+        return b""
+    return found
 
 
 class Daemon:

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.support.s3 import free_port
+from tests.support.ports import free_port
 
 __all__ = ["REQUIRED", "PostgresServer", "own_postgres", "postgres", "skip_or_fail"]
 
@@ -194,7 +194,7 @@ class PostgresServer:
         )
         return int(self.execute(query, [application])[0][0])
 
-    def wait_for(self, condition: str, count: int, application: str = "%", *, seconds: float = 20) -> None:
+    def wait_for(self, condition: str, count: int, application: str = "%", *, seconds: float = 60) -> None:
         """Return once that many clients fulfil a condition; fail when they never do."""
         until = time.monotonic() + seconds
         while (found := self.activity(condition, application)) != count:
@@ -219,11 +219,23 @@ def own_postgres(**settings: str) -> Iterator[PostgresServer]:
     server = PostgresServer(folder, **settings)
     try:
         server.initialise()
-        server.start()
+        _start_at_a_free_port(server)
         yield server
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_at_a_free_port(server: PostgresServer) -> None:
+    """Start a new server; it cannot be told to take any port, so that another one may be quicker at the one it was given."""
+    for _ in range(5):
+        try:
+            return server.start()
+        except RuntimeError as error:
+            if "Address already in use" not in str(error):
+                raise
+            server.port = free_port()
+    raise RuntimeError("PostgreSQL finds no free port")
 
 
 @pytest.fixture(scope="session")

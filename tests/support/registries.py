@@ -347,10 +347,18 @@ class Authority:
         constraints = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
         subject = ("-subj", "/CN=authority of the tests")
         _openssl("req", "-x509", *key, "-keyout", self._ca_key, "-out", self.ca, *subject, *constraints)
-        self._sign(self.certificate, self.key, "server", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-        self._sign(self.client_certificate, self.client_key, "client", "extendedKeyUsage=clientAuth")
+        self.issue(self.certificate, self.key, "server", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+        self.issue(self.client_certificate, self.client_key, "client", "extendedKeyUsage=clientAuth")
 
-    def _sign(self, certificate: Path, key: Path, name: str, extension: str) -> None:
+    def issue(self, certificate: Path, key: Path, name: str, extension: str) -> None:
+        """Make a certificate and its key.
+
+        Args:
+            certificate: where it goes.
+            key: where its key goes.
+            name: whose it is.
+            extension: in OpenSSL's notation.
+        """
         request, extensions = certificate.with_suffix(".csr"), certificate.with_suffix(".ext")
         made = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
         _openssl("req", *made, "-keyout", key, "-out", request, "-subj", f"/CN={name}")
@@ -440,12 +448,13 @@ class ScriptedServer:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[Asked] = []
+        self.without_tls = 0
         self._replies: dict[str, list[Reply | Answerer]] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign] # clients break off; that is the test
+        self._server.handle_error = self._broken  # type: ignore[method-assign] # clients break off; that is the test
         self.scheme = "http" if tls is None else "https"
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
@@ -469,6 +478,12 @@ class ScriptedServer:
     def paths(self) -> list[str]:
         """Give the paths that were asked for, in their order."""
         return [asked.path.partition("?")[0] for asked in self.asked]
+
+    def _broken(self, *_: Any) -> None:
+        """Count who speaks plain HTTP to a server with TLS."""
+        if getattr(sys.exc_info()[1], "reason", None) == "HTTP_REQUEST":
+            with self._lock:
+                self.without_tls += 1
 
     def close(self) -> None:
         """Stop; answers that hang end."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
@@ -17,6 +14,7 @@ import attrs
 import pytest
 
 from flyte_core.storage.config import S3
+from tests.support.ports import free_port
 
 __all__ = ["S3Server", "free_port", "s3_server", "serve_s3"]
 
@@ -81,43 +79,45 @@ class S3Server:
         )
 
 
-def free_port() -> int:
-    """Give a port of this machine that nothing listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+#: It takes its port itself, so that nobody else can have it, and ends when its input does.
+_PROGRAM = """
+import sys
+from moto.server import ThreadedMotoServer
+
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+"""
 
 
 def serve_s3() -> Iterator[S3Server]:
     """Start a server, and end it after the one step of this generator."""
-    server = S3Server(port=free_port())
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(server.port)]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        ) as process,
+    ):
         try:
-            _make_bucket(server, process, log)
+            assert process.stdout is not None
+            port = process.stdout.readline()
+            if not port:
+                log.seek(0)
+                raise RuntimeError(f"moto's server does not start: {log.read().decode()[-2000:]}")
+            server = S3Server(port=int(port))
+            _make_bucket(server)
             yield server
         finally:
             process.kill()
-            process.wait()
 
 
-def _make_bucket(server: S3Server, process: subprocess.Popen[bytes], log) -> None:
-    """Make the bucket, again and again until the server listens."""
+def _make_bucket(server: S3Server) -> None:
     request = urllib.request.Request(f"{server.endpoint}/{server.bucket}", method="PUT")
     request.add_header("Authorization", f"AWS4-HMAC-SHA256 Credential={_KEY}/20200101/{_REGION}/s3/aws4_request")
     # Not by way of a proxy that the environment names.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            opener.open(request, timeout=10).close()
-            return
-        except (urllib.error.URLError, OSError) as error:
-            if process.poll() is not None or time.monotonic() > deadline:
-                log.seek(0)
-                raise RuntimeError(f"moto's server does not start: {log.read().decode()[-2000:]}") from error
-            time.sleep(0.02)
+    opener.open(request, timeout=60).close()
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,7 @@ def write_context(plan: Plan, folder: str | os.PathLike[str]) -> tuple[Path, Pat
 
     Example:
         >>> import tempfile
+        >>> from flyte_core.images.dockerfile import Plan
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     dockerfile, context = write_context(Plan(text="FROM scratch"), folder)
         ...     dockerfile.read_text(), list(context.iterdir())
@@ -82,6 +83,7 @@ def describe(plan: Plan) -> str:
         plan: what would be built.
 
     Example:
+        >>> from flyte_core.images.dockerfile import ContextFile, Plan
         >>> print(describe(Plan(text="FROM scratch\\nCOPY a /\\n", files=(ContextFile(path="a", source=b"12"),))))
         FROM scratch
         COPY a /

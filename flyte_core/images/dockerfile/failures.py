@@ -41,6 +41,13 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
         ),
     ),
     (
+        ("python-build-standalone", "No interpreter found", "No download found for request"),
+        (
+            "The base image does not have the image's Python, and uv could not get it: take a base that has it, or say "
+            "which one the base has with clone(python_version=...)."
+        ),
+    ),
+    (
         (
             "manifest unknown",
             "manifest for .* not found",
@@ -72,7 +79,7 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
         ),
         (
             "Credentials are missing or not enough: log in to the registry (`docker login`, `buildah login`) or give "
-            "the image a registry_secret; for a package index, put the secret into secret_mounts and $NAME into the URL."
+            "the image a registry_secret; for an index, put the secret into secret_mounts, and $NAME into its URL."
         ),
     ),
     (
@@ -92,16 +99,17 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
         (
             "Temporary failure (?:in name )?resolv",
             "Could not resolve",
-            "[Nn]ame (?:or service )?(?:not known|does not resolve)",
+            "name (?:or service )?(?:not known|does not resolve)",
             "no such host",
-            "[Nn]etwork is unreachable",
-            "[Cc]onnection (?:refused|timed out)",
+            "network is unreachable",
+            "connection (?:refused|timed out)",
             "i/o timeout",
             "dns error",
             "failed to lookup address",
             "TLS handshake timeout",
             "Failed to (?:fetch|establish)",
             "error sending request",
+            "attempts to connect to .* failed",
             "CERTIFICATE_VERIFY_FAILED",
             "invalid peer certificate",
             "certificate signed by unknown",
@@ -120,7 +128,7 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
             "unexpected EOF",
             "closing transport",
             "error reading from server: EOF",
-            "[Cc]onnection (?:is )?(?:closed|reset)",
+            "connection (?:is )?(?:closed|reset)",
             "context canceled",
         ),
         (
@@ -129,7 +137,7 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
         ),
     ),
     (
-        ("[Pp]ermission denied", "[Oo]peration not permitted", "EACCES"),
+        ("permission denied", "operation not permitted", "EACCES"),
         (
             "A file or the builder may not be used by this user: check its mode and owner, and whether the user may "
             "use the engine."
@@ -140,7 +148,7 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
         "A process was killed, mostly for want of memory.",
     ),
 )
-_COMPILED = tuple((re.compile("|".join(signs), re.MULTILINE), text) for signs, text in _HINTS)
+_COMPILED = tuple((re.compile("|".join(signs), re.MULTILINE | re.IGNORECASE), text) for signs, text in _HINTS)
 
 
 def hint(lines: Iterable[str]) -> str:

@@ -209,7 +209,9 @@ def _wheels(draft: Draft, folder: str, layer: PythonWheels) -> list[str]:
 
 def _copy(draft: Draft, folder: str, layer: CopyConfig) -> list[str]:
     files = draft.add_layer_files(layer, folder)
-    source = f"{folder}/" if layer.path_type else source_path(files[0].path)
+    # buildah takes what it finds by a pattern for a pattern again.
+    is_odd = not layer.path_type and any(sign in files[0].path for sign in "[*?") and layer.dst.endswith(("/", "."))
+    source = f"{folder}/" if layer.path_type or is_odd else source_path(files[0].path)
     return [f"COPY {path_pair(source, path_word(layer.dst))}"]
 
 

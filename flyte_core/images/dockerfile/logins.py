@@ -13,7 +13,7 @@ from flyte_core.images.dockerfile.secrets import find_secret
 from flyte_core.images.references import DOCKER_HUB, ImageReference
 
 if TYPE_CHECKING:
-    from flyte_core.models import Image
+    from flyte_core.models import Secret
 
 __all__ = ["auths_of", "docker_config"]
 
@@ -21,11 +21,12 @@ __all__ = ["auths_of", "docker_config"]
 _HUB_KEY = "https://index.docker.io/v1/"
 
 
-def auths_of(image: Image) -> tuple[dict[str, Any], tuple[str, ...]]:
+def auths_of(name: str, secret: Secret | None) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Read an image's ``registry_secret``.
 
     Args:
-        image: the image.
+        name: the image's name, which says the registry.
+        secret: the secret.
 
     Returns:
         The entries of ``auths`` as in Docker's ``config.json``, and everything in them that must not be shown; both
@@ -34,26 +35,25 @@ def auths_of(image: Image) -> tuple[dict[str, Any], tuple[str, ...]]:
     Raises:
         ImageBuildError: the secret is not there, or is neither ``user:password`` nor a ``config.json``.
     """
-    secret = image.registry_secret
     if secret is None:
         return {}, ()
     found = find_secret(secret)
     if found is None:
-        name = "_".join(filter(None, (secret.group, secret.key)))
-        variable = name.upper().replace("-", "_")
+        file = "_".join(filter(None, (secret.group, secret.key)))
+        variable = file.upper().replace("-", "_")
         raise ImageBuildError(
-            f"{image.uri}: its registry_secret {secret.key!r} is neither in the variable {variable} nor in the file "
-            f"/etc/secrets/{name}. It holds user:password, or a Docker config.json"
+            f"{name}: its registry_secret {secret.key!r} is neither in the variable {variable} nor in the file "
+            f"/etc/secrets/{file}. It holds user:password, or a Docker config.json"
         )
     value = found.value.strip()
     auths = _from_config(value)
     if auths is None and ":" in value:
-        host = ImageReference.parse(image.uri).registry
+        host = ImageReference.parse(name).registry
         encoded = base64.b64encode(value.encode()).decode()
         auths = {_HUB_KEY if host == DOCKER_HUB else host: {"auth": encoded}}
     if auths is None:
         raise ImageBuildError(
-            f"{image.uri}: its registry_secret {secret.key!r} is neither user:password nor a Docker config.json"
+            f"{name}: its registry_secret {secret.key!r} is neither user:password nor a Docker config.json"
         )
     return auths, (value, *_shown(auths))
 

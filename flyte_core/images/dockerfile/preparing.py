@@ -83,7 +83,7 @@ async def prepared(plan: Plan, image: Image, request: BuildRequest) -> AsyncIter
         SourceError: a file cannot be read.
     """
     secrets = find_secrets(plan.secrets)
-    auths, shown = auths_of(image) if request.push else ({}, ())
+    auths, shown = auths_of(image.uri, image.registry_secret) if request.push else ({}, ())
     with work_folder() as folder:
         dockerfile, context = await asyncio.to_thread(write_context, plan, folder)
         yield Prepared(

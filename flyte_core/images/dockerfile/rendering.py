@@ -28,7 +28,7 @@ _AS_ROOT = PYTHON_KINDS | {"apt", "commands"}
 
 
 def render(image: Image, settings: ImageSettings, *, qualified: bool = False, uv_from: str = "") -> Plan:
-    """Write the Dockerfile of an image, and say which files and secrets it needs.
+    r"""Write the Dockerfile of an image, and say which files and secrets it needs.
 
     Packages go into a virtual environment, ``/opt/venv``, which has the image's Python version; it stands in ``PATH``
     and is used also where the base image has an environment of its own. uv comes from a stage of its own and is not
@@ -49,6 +49,8 @@ def render(image: Image, settings: ImageSettings, *, qualified: bool = False, uv
         SourceError: a file cannot be read; `MissingSourceError` when it is not there.
 
     Example:
+        >>> from flyte_core.images.settings import ImageSettings
+        >>> from flyte_core.models import Image
         >>> image = Image.from_base("debian:12").clone(name="tool").with_commands(["make install"])
         >>> print(render(image, ImageSettings()).text)
         FROM debian:12
@@ -127,6 +129,7 @@ def mirrored(name: str, settings: ImageSettings, *, qualified: bool = False) -> 
         InvalidValueError: it is no name of an image.
 
     Example:
+        >>> from flyte_core.images.settings import ImageSettings
         >>> mirrored("python:3.12", ImageSettings(mirrors={"docker.io": "mirror.example.com/hub"}))
         'mirror.example.com/hub/library/python:3.12'
     """

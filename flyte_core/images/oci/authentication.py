@@ -128,7 +128,7 @@ class Authentication:
         seconds = min(_HELPER_SECONDS, lookup.left() / 2)
         lookup.source = lookup.problem = ""
         try:
-            found = await find_credential(place.host, place.repository, seconds, self._env)
+            found = await find_credential(place.host, place.repository, seconds, self._env, lookup.settings.auths)
         except CredentialsError as error:
             # A public image needs none; and where one is needed, the refusal says what went wrong here.
             lookup.problem = str(error)

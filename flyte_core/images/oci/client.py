@@ -140,6 +140,9 @@ class RegistryClient:
         """
         name = ImageReference.parse(reference) if isinstance(reference, str) else reference
         wanted = check_platforms("find_manifest", platforms)
+        # Takes a second on a busy machine, which is not the registry's.
+        import aiohttp  # noqa: F401
+
         place = place_of(name, self._settings)
         lookup = Lookup(
             image=str(name),
@@ -161,7 +164,12 @@ class RegistryClient:
         manifest = await self._manifest(lookup, place, name.wanted, name.digest)
         if manifest is None:
             return None
-        found = FoundManifest(digest=manifest.digest, media_type=manifest.media_type, size=manifest.size)
+        found = FoundManifest(
+            digest=manifest.digest,
+            media_type=manifest.media_type,
+            size=manifest.size,
+            content_size=manifest.content_size,
+        )
         if manifest.is_index:
             listed, unsaid = manifest.entries()
             if not unsaid:

@@ -87,7 +87,11 @@ def config_files(env: Mapping[str, str]) -> list[Path]:
 
 
 async def find_credential(
-    host: str, repository: str, seconds: float, env: Mapping[str, str] = os.environ
+    host: str,
+    repository: str,
+    seconds: float,
+    env: Mapping[str, str] = os.environ,
+    auths: Mapping[str, Any] | None = None,
 ) -> Credential | None:
     """Look for what to identify oneself with.
 
@@ -96,6 +100,7 @@ async def find_credential(
         repository: the repository there: Podman keeps credentials for some of them alone.
         seconds: how long a credential helper may take.
         env: the environment, which says where the files are.
+        auths: credentials that go before those of the files, as they have them.
 
     Returns:
         The credential, or None where there is none.
@@ -103,6 +108,9 @@ async def find_credential(
     Raises:
         CredentialsError: a file cannot be read, or a helper does not answer as it should.
     """
+    given = _from_auths({"auths": dict(auths or {})}, host, repository, "what was given")
+    if given is not None:
+        return given
     for path in config_files(env):
         config = _read(path)
         found = await _from_helper(config, host, seconds, path) or _from_auths(config, host, repository, path)
@@ -150,7 +158,7 @@ async def _from_helper(config: Mapping[str, Any], host: str, seconds: float, pat
     return Credential(username=name, password=secret, source=source)
 
 
-def _from_auths(config: Mapping[str, Any], host: str, repository: str, path: Path) -> Credential | None:
+def _from_auths(config: Mapping[str, Any], host: str, repository: str, path: Path | str) -> Credential | None:
     auths = config.get("auths")
     if not isinstance(auths, dict):
         return None

@@ -45,7 +45,7 @@ class FailedTryError(Exception):
         self.is_tls, self.is_plain = is_tls, is_plain
 
 
-def failed_try(error: Exception, host: str, seconds: float, certs: str) -> FailedTryError:
+def failed_try(error: Exception, host: str, seconds: float, certs: str, shows: bool) -> FailedTryError:
     """Describe what aiohttp has raised.
 
     Args:
@@ -53,6 +53,7 @@ def failed_try(error: Exception, host: str, seconds: float, certs: str) -> Faile
         host: who was spoken to.
         seconds: how long making a connection may take.
         certs: the user's folder of certificates.
+        shows: whether a certificate was shown, or no TLS spoken.
     """
     import aiohttp
 
@@ -68,15 +69,18 @@ def failed_try(error: Exception, host: str, seconds: float, certs: str) -> Faile
         return FailedTryError(RegistryTimeoutError, f"there was no connection within {seconds:g} s")
     if isinstance(error, aiohttp.ClientPayloadError):
         return FailedTryError(RegistryAnswerError, "the answer is cut off")
+    # With TLS 1.3 a server may close the connection before it is read that it wants a certificate.
+    hint = "" if shows else f"; {_show(host, certs)}"
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        return FailedTryError(RegistryUnavailableError, "the connection was closed without an answer", is_tls=True)
+        reason = f"the connection was closed without an answer{hint}"
+        return FailedTryError(RegistryUnavailableError, reason, is_tls=True)
     if isinstance(error, aiohttp.ClientResponseError):
         return FailedTryError(RegistryAnswerError, "what answered does not speak HTTP", is_tls=True)
     if isinstance(error, aiohttp.ClientConnectorError):
         return FailedTryError(RegistryUnavailableError, f"there is no connection: {_told(error)}")
     if isinstance(error, OSError):
-        return FailedTryError(RegistryUnavailableError, f"the connection broke: {_told(error)}", is_tls=True)
-    if isinstance(error, ValueError):
+        return FailedTryError(RegistryUnavailableError, f"the connection broke: {_told(error)}{hint}", is_tls=True)
+    if isinstance(error, ValueError):  # of aiohttp, for URLs that it refuses
         return FailedTryError(
             RegistryAnswerError, "it cannot be asked at this URL, or by way of this proxy", passes=False
         )
@@ -99,6 +103,10 @@ def _tls_error(error: BaseException | None) -> ssl.SSLError | ssl.CertificateErr
     return None
 
 
+def _show(host: str, certs: str) -> str:
+    return f"if it wants a certificate of yours, put that into {certs}/{host}/client.cert, and its key into client.key"
+
+
 def _of_tls(error: Exception, host: str, certs: str) -> FailedTryError:
     reason = str(getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__)
     if isinstance(error, ssl.CertificateError):
@@ -113,6 +121,5 @@ def _of_tls(error: Exception, host: str, certs: str) -> FailedTryError:
         reason = f"{host} does not speak TLS; {mend}"
         return FailedTryError(RegistryUnavailableError, reason, passes=False, is_plain=True)
     if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        mend = f"{host} wants a certificate of yours: put it into {certs}/{host}/client.cert, its key into client.key"
-        return FailedTryError(RegistryUnavailableError, f"TLS failed: {reason}; perhaps {mend}", passes=False)
+        return FailedTryError(RegistryUnavailableError, f"TLS failed: {reason}; {_show(host, certs)}", passes=False)
     return FailedTryError(RegistryUnavailableError, f"TLS failed with {host}: {reason}")

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+from typing import Any
 
 __all__ = ["HelperError", "ask_helper"]
 
@@ -16,6 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 #: What a helper says that has nothing for a host; the protocol knows no other sign.
 _NOTHING = "credentials not found in native keychain"
 _MOST = 2**16
+_LAST_SECONDS = 1.0
 
 
 class HelperError(Exception):
@@ -41,11 +43,8 @@ async def ask_helper(name: str, server: str, seconds: float) -> tuple[str, str] 
     path = shutil.which(program) if _NAME.fullmatch(name) else None
     if path is None:
         raise HelperError(f"there is no program {program} in PATH")
-    pipe = asyncio.subprocess.PIPE
     try:
-        process = await asyncio.create_subprocess_exec(
-            path, "get", stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, start_new_session=True
-        )
+        process = await _start(path)
     except OSError as error:
         raise HelperError(f"{program} cannot be started: {error.strerror}") from error
     try:
@@ -55,6 +54,19 @@ async def ask_helper(name: str, server: str, seconds: float) -> tuple[str, str] 
     finally:
         await _end(process)
     return _answer(program, process.returncode or 0, output)
+
+
+async def _start(path: str) -> asyncio.subprocess.Process:
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(path, "get", stdin=pipe, stdout=pipe, stderr=nothing, start_new_session=True)
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # It may run already, and asyncio would end it without what it has started.
+        await _end(await starting)
+        raise
 
 
 async def _exchange(process: asyncio.subprocess.Process, server: str) -> bytes:
@@ -81,14 +93,26 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 process.kill()
             else:
                 os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-    # What the helper has started may outlive it and hold the pipe open, which asyncio then leaves to the garbage.
-    transport = getattr(process, "_transport", None)
-    if transport is not None:
+    # wait() waits for the end of the pipe as well (python/cpython#119710), which asyncio does not see behind what
+    # nobody reads; and what has left the helper's session may hold it open.
+    transport: Any = getattr(process, "_transport", None)
+    try:
+        await asyncio.wait_for(_drain(process), _LAST_SECONDS)
+    except asyncio.TimeoutError:
         transport.close()
+    await process.wait()
+    transport.close()
+
+
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    assert process.stdout is not None
+    while await process.stdout.read(_MOST):
+        pass
 
 
 def _answer(program: str, status: int, output: bytes) -> tuple[str, str] | None:
+    if len(output) > _MOST:
+        raise HelperError(f"{program} answered more than a credential")
     text = output.decode("utf-8", "replace").strip()
     if status != 0:
         if text == _NOTHING:
@@ -96,7 +120,7 @@ def _answer(program: str, status: int, output: bytes) -> tuple[str, str] | None:
         # What it says is not repeated: it may be anything.
         raise HelperError(f"{program} failed with exit status {status}")
     try:
-        document = json.loads(text) if len(output) <= _MOST else None
+        document = json.loads(text)
     except ValueError:
         document = None
     if not isinstance(document, dict):

@@ -84,6 +84,7 @@ class FoundManifest:
         digest: of the manifest or index; with it the image never changes.
         media_type: which of the two it is, and whose.
         size: its length in bytes.
+        content_size: the bytes of all that is pulled, compressed as the registry has it; None for an index.
         platforms: what the image is for; None where nobody asked and the registry did not say without being asked more.
 
     Example:
@@ -95,6 +96,7 @@ class FoundManifest:
     digest: str
     media_type: str
     size: int
+    content_size: int | None = None
     platforms: tuple[str, ...] | None = None
 
     def missing(self, platforms: Iterable[str]) -> tuple[str, ...]:
@@ -171,6 +173,14 @@ class Manifest:
         """
         return _digest_in(self.document["config"])
 
+    @property
+    def content_size(self) -> int | None:
+        """The bytes of a manifest's configuration and layers; None for an index, or where they are not said."""
+        parts = [self.document.get("config"), *_list(self.document.get("layers"))]
+        sizes = [part.get("size") if isinstance(part, dict) else None for part in parts]
+        numbers = [size for size in sizes if isinstance(size, int)]
+        return sum(numbers) if len(numbers) == len(sizes) else None
+
     def entries(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Give the platforms that an index lists, and the digests of those that it lists without a platform.
 
@@ -191,6 +201,10 @@ class Manifest:
             elif entry.get("artifactType") is None and entry.get("mediaType") in (*_INDEXES, *_MANIFESTS):
                 unsaid.append(_digest_in(entry))
         return tuple(platforms), tuple(unsaid)
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def platform_of(document: Mapping[str, Any]) -> str | None:

@@ -72,6 +72,7 @@ def place_of(reference: ImageReference, settings: RegistrySettings) -> Place:
         settings: with mirrors and insecure hosts.
 
     Example:
+        >>> from flyte_core.images.oci import RegistrySettings
         >>> place_of(ImageReference.parse("python:3.12"), RegistrySettings()).url("https", "manifests", "3.12")
         'https://registry-1.docker.io/v2/library/python/manifests/3.12'
     """

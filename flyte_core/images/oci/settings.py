@@ -73,6 +73,7 @@ class RegistrySettings:
         backoff: the wait before the first repetition; it doubles.
         insecure: hosts, with their port, that are asked in plain HTTP; this machine itself always is.
         mirrors: what is asked instead of a host: another host, perhaps with a prefix for the repository.
+        auths: credentials before those of this machine's own files, as ``auths`` of Docker's ``config.json`` has them.
         cache_dir: where the platforms of images are remembered; by default in the folder that
             `flyte_core.config.load_settings` gives.
 
@@ -91,4 +92,5 @@ class RegistrySettings:
     backoff: dt.timedelta = field(default=dt.timedelta(seconds=0.5), validator=_duration)
     insecure: tuple[str, ...] = field(default=(), converter=_insecure)
     mirrors: Mapping[str, str] = field(factory=dict, converter=_mirrors, hash=False)
+    auths: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
     cache_dir: str | os.PathLike[str] | None = None

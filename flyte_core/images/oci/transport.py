@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import logging
 import random
@@ -16,7 +17,7 @@ from flyte_core._version import __version__
 from flyte_core.errors import RegistryAnswerError, RegistryError, RegistryUnavailableError
 from flyte_core.images.oci.answers import MOST, Answer
 from flyte_core.images.oci.faults import FailedTryError, failed_try
-from flyte_core.images.oci.proxies import proxy_options
+from flyte_core.images.oci.proxies import ProxyError, proxy_options
 from flyte_core.images.oci.trust import CertificatesError, Trust
 
 if TYPE_CHECKING:
@@ -159,11 +160,14 @@ class Transport:
     async def _exchange(
         self, url: URL, headers: Mapping[str, str], form: Mapping[str, str] | None, *, was_redirected: bool
     ) -> Answer:
+        import aiohttp
+
         host = url.raw_authority
         try:
             options: dict[str, Any] = {"ssl": self._trust.context(host), **proxy_options(url)}
+            options["headers"] = {**headers, **options.get("headers", {})}
             async with self._open().request(
-                "GET" if form is None else "POST", url, headers=headers, data=form, allow_redirects=False, **options
+                "GET" if form is None else "POST", url, data=form, allow_redirects=False, **options
             ) as response:
                 body = await _read(response)
                 found = response.headers
@@ -177,10 +181,11 @@ class Transport:
                 )
         except (FailedTryError, RegistryError):
             raise
-        except CertificatesError as error:
+        except (CertificatesError, ProxyError) as error:
             raise FailedTryError(RegistryUnavailableError, str(error), passes=False) from error
-        except Exception as error:  # aiohttp's; failed_try knows them
-            raise failed_try(error, host, self._connect_timeout, str(self._trust.folder)) from error
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
+            shows = url.scheme == "http" or self._trust.shows(host)
+            raise failed_try(error, host, self._connect_timeout, str(self._trust.folder), shows) from error
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -42,6 +42,14 @@ class Trust:
         """
         return bool(self._files(host))
 
+    def shows(self, host: str) -> bool:
+        """Whether there is a certificate to show to a host.
+
+        Args:
+            host: the host, with its port where it has one.
+        """
+        return any(path.suffix == ".cert" for path in self._files(host))
+
     def context(self, host: str) -> ssl.SSLContext | bool:
         """Give what a connection to a host is verified with; True where there are no files for it.
 

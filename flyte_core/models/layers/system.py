@@ -93,14 +93,7 @@ class Env(Layer):
 
     def __attrs_post_init__(self) -> None:
         for pair in self.env_vars:
-            if len(pair) != 2 or not all(isinstance(part, str) for part in pair):
-                raise InvalidTypeError("Env", "env_vars", pair, "a name and a value that are texts")
-            name, value = pair
-            if not _VARIABLE.fullmatch(name):
-                raise InvalidValueError("Env", "env_vars", name, "letters, digits and _, not beginning with a digit")
-            if "\0" in value:
-                raise InvalidValueError("Env", "env_vars", without_secrets(value), "a value without NUL")
-            refuse_credentials("Env", f"env_vars[{name!r}]", value)
+            _check_variable(pair)
 
     @classmethod
     def from_dict(cls, envs: Mapping[str, str]) -> Env:
@@ -111,3 +104,14 @@ class Env(Layer):
             InvalidValueError: when a name is none, or a value holds NUL or credentials in a URL.
         """
         return cls(tuple(envs.items()))
+
+
+def _check_variable(pair: tuple[object, ...]) -> None:
+    if len(pair) != 2 or not all(isinstance(part, str) for part in pair):
+        raise InvalidTypeError("Env", "env_vars", pair, "a name and a value that are texts")
+    name, value = map(str, pair)
+    if not _VARIABLE.fullmatch(name):
+        raise InvalidValueError("Env", "env_vars", name, "letters, digits and _, not beginning with a digit")
+    if "\0" in value:
+        raise InvalidValueError("Env", "env_vars", without_secrets(value), "a value without NUL")
+    refuse_credentials("Env", f"env_vars[{name!r}]", value)

@@ -58,7 +58,7 @@ class Built:
 @pytest.fixture
 def build(api: Any) -> Any:
     """Builds an image, and removes it after the test."""
-    made: list[str] = []
+    made: set[str] = set()
 
     def run(image: Image, *, push: bool = False, dry_run: bool = False, **settings: Any) -> Built:
         built = Built()
@@ -68,7 +68,7 @@ def build(api: Any) -> Any:
         with building(request):
             built.uri = asyncio.run(DockerImageBuilder().build_image(image, dry_run))
         if not dry_run:
-            made.append(image.uri)
+            made.add(image.uri)
         return built
 
     yield run

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,14 +77,11 @@ def test_a_package_of_the_index_is_installed_and_imported_by_any_user(
     uri = build(image).uri
     listed = {one["name"] for one in json.loads(shell(uri, "cat /listed"))}
     assert listed == {"idna", "colorama"}
-    program = (
-        "import idna, colorama, sys; print(sys.prefix, sys.version_info[:2] == " + repr(sys.version_info[:2]) + ")"
-    )
-    assert shell(uri, f"python -c '{program}'") == "/opt/venv True\n"
+    program = "import idna, colorama, sys; print(sys.prefix, *sys.version_info[:2])"
+    assert shell(uri, f"python -c '{program}'").split() == ["/opt/venv", *map(str, sys.version_info[:2])]
     assert shell(uri, "su -s /bin/sh user -c \"/opt/venv/bin/python -c 'import idna; print(1)'\"") == "1\n"
-    assert shell(
-        uri, "find / -xdev -name 'uv*' -type f -not -path '*dist-info*' | head; ls -A /opt/uv /var/cache/uv"
-    ) == ("/opt/uv:\n\n/var/cache/uv:\n")
+    # Nothing is left of uv and its cache.
+    assert shell(uri, "ls -A /opt/uv /var/cache/uv") == "/opt/uv:\n\n/var/cache/uv:\n"
 
 
 def test_offline_nothing_but_the_folder_of_wheels_is_asked(
@@ -100,11 +98,17 @@ def test_offline_nothing_but_the_folder_of_wheels_is_asked(
     assert shell(uri, "python -c 'import apart, basis; print(basis.VERSION)'") == "2.0\n"
 
 
+@pytest.mark.parametrize("given", [False, True])
 def test_a_package_of_the_system_is_installed_and_leaves_no_lists(
-    debian_image: str, build: Any, shell: Callable[..., str]
+    given: bool, debian_image: str, build: Any, shell: Callable[..., str], tmp_path: Path
 ) -> None:
-    image = Image.from_base(debian_image).clone(name="flyte-core-test-apt").with_apt_packages("hello")
-    uri = build(image).uri
+    base = Image.from_base(debian_image).clone(name="flyte-core-test-apt")
+    settings = {}
+    if given:
+        (tmp_path / "given.list").write_text(shell(debian_image, "cat /etc/apt/sources.list"))
+        settings = {"apt_sources": str(tmp_path / "given.list")}
+        base = base.with_commands(["echo deb http://127.0.0.1:1/ nowhere main > /etc/apt/sources.list"])
+    uri = build(base.with_apt_packages("hello"), **settings).uri
     assert shell(uri, "hello") == "Hello, world!\n"
     assert shell(uri, "ls -A /var/cache/apt /var/lib/apt/lists").split() == ["/var/cache/apt:", "/var/lib/apt/lists:"]
 
@@ -154,11 +158,12 @@ def test_secrets_of_a_build_are_in_no_layer_history_tag_log_or_dockerfile(
 ) -> None:
     monkeypatch.setenv("PLAIN", PLANTED)
     monkeypatch.setenv("MOUNTED", f"first\n{PLANTED}-2")
-    secrets: list[str | Secret] = ["PLAIN", Secret(key="mounted", mount="/etc/the token".replace(" ", "-"))]
+    secrets: list[str | Secret] = ["PLAIN", Secret(key="mounted", mount="/etc/the-token")]
     image = box.with_commands(
         [
-            f'test "$PLAIN" = "{PLANTED[:4]}""{PLANTED[4:]}" && echo "have $PLAIN" && cat /etc/the-token',
-            "echo again\necho $PLAIN",
+            f'test "$PLAIN" = "{PLANTED[:4]}""{PLANTED[4:]}" && cat /etc/the-token; echo {uuid.uuid4()} "have $PLAIN"',
+            # An engine says nothing of what it has built once.
+            f"echo {uuid.uuid4()}\necho $PLAIN",
         ],
         secret_mounts=secrets,
     )
@@ -180,15 +185,11 @@ def test_a_secret_that_is_missing_is_told_before_anything_is_built(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     image = box.with_commands(["true"], secret_mounts=Secret(key="absent-one", group="g"))
-    with pytest.raises(
-        ImageBuildError, match="neither the variable G_ABSENT_ONE nor the file /etc/secrets/g_absent-one"
-    ):
+    with pytest.raises(ImageBuildError, match="variable G_ABSENT_ONE nor the file /etc/secrets/g_absent-one"):
         build(image)
 
 
-def test_the_same_image_is_built_again_out_of_the_engines_cache(
-    box: Image, build: Any, api: Any, tmp_path: Path
-) -> None:
+def test_an_image_is_built_again_out_of_the_engines_cache(box: Image, build: Any, api: Any, tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a").write_text("a")
     image = box.with_source_folder(tmp_path / "source").with_commands(["date +%N > /when; cat /proc/uptime >> /when"])

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,12 @@ from tests.support.engines import IMAGE, Daemon, make_images, skip_or_fail
 
 def test_an_instruction_that_fails_is_told_with_its_layer_and_last_lines(box: Image, build: Any) -> None:
     image = box.with_env_vars({"WHERE": "/here"}).with_commands(
-        ["true", "for i in $(seq 40); do echo line $i $WHERE; done; cat /absent; exit 7"]
+        ["true", "exec 2>&1; for i in $(seq 40); do echo line $i $WHERE; done; cat /absent; exit 7"]
     )
     with pytest.raises(ImageBuildError) as caught:
         build(image)
     told = str(caught.value)
-    assert told.startswith(f"{image.uri}: building failed at layer 2: commands\n    RUN for i in $(seq 40)")
+    assert told.startswith(f"{image.uri}: building failed at layer 2: commands\n    RUN exec 2>&1; for i in $(seq 40)")
     assert "    line 22 /here\n" in told
     assert "line 21 " not in told
     assert "cat: can't open '/absent'" in told
@@ -43,7 +44,10 @@ def test_an_instruction_that_fails_is_told_with_its_layer_and_last_lines(box: Im
         (lambda box: box.with_commands(["echo x > /proc/nope"]), "layer 1"),
         (lambda box: box.clone(base_image="localhost:1/nope:1").with_commands(["true"]), "FROM localhost:1/nope:1"),
         (lambda box: box.with_pip_packages("six"), "images.uv = "),
-        (lambda box: box.with_commands(["wget -T 1 http://127.0.0.1:1/"]), "The network did not answer"),
+        (
+            lambda box: box.with_commands(["echo Could not resolve host: example.com >&2; exit 6"]),
+            "The network did not answer",
+        ),
         (lambda box: box.with_apt_packages("git"), "apt-get: not found"),
     ],
 )
@@ -107,21 +111,21 @@ def _readable(path: Path) -> bool:
 
 
 def test_after_a_killed_build_the_same_image_is_built(box: Image, build: Any) -> None:
+    # An engine has what it has built once.
+    command = f"echo begun; sleep 2; echo {uuid.uuid4()} > /done"
     program = (
         "import asyncio; from flyte_core.models import Image; from flyte_core_image_docker import DockerImageBuilder;"
         "from flyte_core.images.protocol import BuildRequest, building;"
-        f"image = Image.from_base('{IMAGE}').clone(name='{box.name}')"
-        ".with_commands(['echo begun; sleep 2; echo done > /done']);"
+        f"image = Image.from_base({IMAGE!r}).clone(name={box.name!r}).with_commands([{command!r}]);"
         "request = BuildRequest(progress=lambda line: print(line, flush=True));\n"
         "with building(request): asyncio.run(DockerImageBuilder().build_image(image, False))"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    with process, process.stdout:
+    with process:
         assert any(line.rstrip().endswith(" begun") for line in process.stdout)
         process.send_signal(signal.SIGKILL)
-    image = Image.from_base(IMAGE).clone(name=box.name)
-    assert build(image.with_commands(["echo begun; sleep 2; echo done > /done"])).uri.startswith(f"{box.name}:")
+    assert build(box.with_commands([command])).uri.startswith(f"{box.name}:")
 
 
 @contextlib.contextmanager
@@ -157,7 +161,7 @@ def test_an_engine_that_stops_in_the_middle_is_told_so(monkeypatch: pytest.Monke
 
 
 def test_a_full_disk_is_told_so_and_nothing_is_named_as_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    image = Image.from_base(IMAGE).clone(name="full").with_commands(["head -c 60000000 /dev/zero > /big"])
+    image = Image.from_base(IMAGE).clone(name="full").with_commands(["dd if=/dev/zero of=/big bs=1M count=60"])
     with _second_engine("24m") as (engine, api):
         monkeypatch.setenv("DOCKER_HOST", engine.url)
         with building(BuildRequest()), pytest.raises(ImageBuildError, match="disk is full"):

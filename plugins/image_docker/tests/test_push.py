@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import urllib.request
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flyte_core_image_docker import DockerImageBuilder
 
 from flyte_core.errors import ImageBuildError
+from flyte_core.images.protocol import BuildRequest, building
 from flyte_core.models import Image
 from tests.support.registries import Registry
 
@@ -66,3 +69,50 @@ def test_of_several_platforms_the_engines_own_is_built_for_the_engine(box: Image
     uri = build(both.with_env_vars({"A": "1"})).uri
     version = api.version()
     assert api.inspect_image(uri)["Architecture"] == version["Arch"]
+
+
+BUILDX = """#!/bin/sh
+case "$1 $2" in
+'version --format') echo '{"Client": {"Version": "28.2.2"}, "Server": {"Os": "linux", "Arch": "amd64"}}';;
+'buildx version') echo v0.24;;
+'buildx inspect') echo 'Driver: docker-container'; echo 'Platforms: linux/amd64*, linux/arm64';;
+'buildx build')
+    echo "$@" > "$CALLED"
+    for word in "$@"; do
+        case "$word" in --metadata-file=*) echo '{"containerimage.digest": "sha256:feed"}' > "${word#*=}";; esac
+    done
+    exit ${ENDS:-0};;
+*) exit 9;;
+esac
+"""
+
+
+@pytest.fixture
+def buildx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A docker program that says it builds for two platforms; the file with the words that it was called with."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "docker").write_text(BUILDX)
+    (tmp_path / "bin" / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    monkeypatch.setenv("CALLED", str(tmp_path / "called"))
+    return tmp_path / "called"
+
+
+def _both() -> Image:
+    both = Image.from_debian_base(install_flyte=False, registry="registry.example.com", name="both")
+    return both.clone(base_image="busybox:1")
+
+
+def test_several_platforms_are_built_and_pushed_in_one_step(buildx: Path) -> None:
+    with building(BuildRequest(push=True)):
+        uri = asyncio.run(DockerImageBuilder().build_image(_both(), False))
+    assert uri == f"{_both().uri}@sha256:feed"
+    words = buildx.read_text().split()
+    assert words[:3] == ["buildx", "build", "--push"]
+    assert "--platform=linux/amd64,linux/arm64" in words
+
+
+def test_a_push_of_several_platforms_that_fails_gives_no_name(buildx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENDS", "1")
+    with building(BuildRequest(push=True)), pytest.raises(ImageBuildError, match="building failed"):
+        asyncio.run(DockerImageBuilder().build_image(_both(), False))

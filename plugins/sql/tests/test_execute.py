@@ -7,6 +7,8 @@ import gc
 import os
 import subprocess
 import sys
+import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from flyte_core_sql import Connection, SQLTask
+from flyte_core_sql import Connection, SQLTask, drivers
 from flyte_core_sql.drivers.turns import AT_MOST
 from flyte_core_sql.errors import (
     ConnectionConfigError,
@@ -36,7 +38,7 @@ from flyte_core.errors import (
     TaskTimeoutError,
 )
 from flyte_core.io import DataFrame, File
-from flyte_core.models import Secret, SerializationContext
+from flyte_core.models import NativeInterface, Secret, SerializationContext
 from flyte_core.runtime import TaskEvent, with_runcontext
 from flyte_core.serialize import task_spec
 from tests.support.postgres import PostgresServer
@@ -193,6 +195,59 @@ def test_cancelling_at_any_moment_ends_soon(connection: Connection, dialect: str
             await work
 
     asyncio.run(asyncio.wait_for(main(), 30))
+
+
+@pytest.mark.parametrize("timeout", [None, timedelta(minutes=5)])
+def test_a_task_that_is_cancelled_ends_with_its_session_however_often_it_is_cancelled(
+    connection: Connection, dialect: str, timeout: timedelta | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = query(FOREVER[dialect], int, inputs={"modulus": int}, connection=connection, timeout=timeout)
+    opened, told = threading.Event(), []
+    real = drivers.open_session
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        session = real(*args, **kwargs)
+        close = session.close
+        session.close = lambda: (close(), told.append("closed"))
+        opened.set()
+        return session
+
+    monkeypatch.setattr(drivers, "open_session", watched)
+
+    async def main() -> None:
+        work = asyncio.ensure_future(slow(modulus=7))
+        await asyncio.to_thread(opened.wait)
+        work.cancel()
+        await asyncio.sleep(0)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        told.append("ended")
+
+    asyncio.run(main())
+
+    assert told == ["closed", "ended"]
+
+
+def test_a_task_whose_fields_change_runs_as_it_is_then(connection: Connection) -> None:
+    task = query("SELECT 1 AS a", int, connection=connection)
+    assert call(task) == 1
+
+    task.query = "SELECT 'one' AS a"
+    task.interface = NativeInterface({}, {"o0": str})
+
+    assert call(task) == "one"
+
+
+def test_a_task_that_nobody_has_any_more_is_forgotten() -> None:
+    task = query("SELECT 1 AS a", int)
+    assert call(task) == 1
+    known = weakref.ref(task)
+
+    del task
+    gc.collect()
+
+    assert known() is None
 
 
 def test_many_tasks_run_beside_each_other(connection: Connection) -> None:

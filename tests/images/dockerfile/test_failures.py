@@ -43,6 +43,7 @@ def test_an_instruction_is_found_as_a_builder_shows_it(shown: str, origin: str |
         ("ERROR: No matching distribution found for nope==9", "package was not found"),
         ("E: Unable to locate package nope", "package was not found"),
         ("/bin/sh: python3: not found", "images.uv"),
+        ("error: No interpreter found for Python 3.14 in search path", "clone(python_version=...)"),
         ("mkdir: can't create directory '/x': Permission denied", "mode and owner"),
         ("rpc error: code = Unavailable desc = transport is closing", "engine went away"),
         ("Killed", "want of memory"),

@@ -47,10 +47,10 @@ def test_a_secret_is_in_no_text_whole_by_line_or_as_in_a_url() -> None:
 def test_a_name_and_password_become_a_login_for_the_images_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGIN", "me:pa:ss\n")
     base = Image.from_base("busybox").clone(name="a", registry="r.example.com:5000", registry_secret="login")
-    auths, shown = auths_of(base.with_workdir("/x"))
+    auths, shown = auths_of(base.uri, base.registry_secret)
     assert base64.b64decode(auths["r.example.com:5000"]["auth"]) == b"me:pa:ss"
     assert {"me:pa:ss", auths["r.example.com:5000"]["auth"], "pa:ss"} <= set(shown)
-    hub, _ = auths_of(base.clone(registry="me").with_workdir("/x"))
+    hub, _ = auths_of(base.clone(registry="me").uri, base.registry_secret)
     assert list(hub) == ["https://index.docker.io/v1/"]
 
 
@@ -61,7 +61,7 @@ def test_a_registry_secret_of_another_form_is_refused_without_showing_it(
     monkeypatch.setenv("LOGIN", value)
     image = Image.from_base("busybox").clone(name="a", registry="r.example.com", registry_secret="login")
     with pytest.raises(ImageBuildError, match=r"neither user:password nor a Docker config\.json") as caught:
-        auths_of(image.with_workdir("/x"))
+        auths_of(image.uri, image.registry_secret)
     assert value == "{}" or value not in str(caught.value)
 
 

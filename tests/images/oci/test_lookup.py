@@ -30,7 +30,12 @@ def test_an_image_is_found_with_the_digest_of_its_manifest(
     registry: Registry, find, name: str, media_type: str
 ) -> None:
     pushed = registry.push(f"{name}:1", media_type=media_type)
-    expected = FoundManifest(digest=pushed.digest, media_type=media_type, size=len(pushed.body))
+    expected = FoundManifest(
+        digest=pushed.digest,
+        media_type=media_type,
+        size=len(pushed.body),
+        content_size=sum(map(len, pushed.blobs.values())),
+    )
     assert find(f"{registry.address}/{name}:1") == expected
     assert find(f"{registry.address}/{name}@{pushed.digest}") == expected
     assert find(f"{registry.address}/{name}:other@{pushed.digest}") == expected

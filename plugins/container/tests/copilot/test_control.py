@@ -8,7 +8,7 @@ import signal
 import threading
 
 import pytest
-from flyte_core_container.copilot import download, sidecar, upload, write_inputs
+from flyte_core_container.copilot import download, sidecar, termination, upload, write_inputs
 from flyte_core_container.copilot.control import Control, in_thread, run_controlled
 from flyte_core_container.copilot.errors import CopilotCancelledError, CopilotDeadlineError
 from flyte_core_container.copilot.inputs import InputWriter
@@ -122,7 +122,9 @@ def test_cancelled_inputs_are_not_described(tmp_path, monkeypatch):
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["x"]
 
 
-def test_work_that_does_not_end_is_given_up():
+def test_work_that_does_not_end_is_given_up(monkeypatch):
+    monkeypatch.setattr(termination, "_POLL", 0.01)
+    monkeypatch.setattr(termination, "_GRACE", 0.1)
     control = Control()
     control.cancel("enough")
     given_up = threading.Event()

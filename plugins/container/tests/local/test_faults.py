@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,11 +27,11 @@ from flyte_core_container.errors import (
     EngineUnavailableError,
     OutputError,
 )
-from flyte_core_container.local import Engine, container, use_engine
+from flyte_core_container.local import Engine, container, owner, use_engine
 from flyte_core_container.local.files import staging_root
 
 from flyte_core.errors import FlyteCoreError
-from tests.support.engines import IMAGE, containers_of, daemon, skip_or_fail
+from tests.support.engines import IMAGE, containers_of, daemon, log_of, skip_or_fail
 
 # The package docker leaves sockets that it could not connect to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -45,37 +48,65 @@ def shell(script: str, **given: Any) -> ContainerTask:
     return ContainerTask(**{"name": "boxed", "image": IMAGE, "command": ["sh", "-c", script], **given})
 
 
-async def until(true: Callable[[], bool], seconds: float = 60) -> None:
+async def until(true: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it has not come true"
         await asyncio.sleep(0.05)
 
 
-def until_now(true: Callable[[], bool], seconds: float = 60) -> None:
+def until_now(true: Callable[[], bool], seconds: float = 120) -> None:
     asyncio.run(until(true, seconds))
 
 
 def test_a_container_that_outlives_its_engine_gives_its_outputs_and_all_of_its_log(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    script = "for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 1; done; echo 42 > /var/outputs/x"
+    # It goes on until it is told to end, however long the engine takes to come back.
+    count = "i=0; while [ ! -e /tmp/end ]; do i=$((i + 1)); echo line $i; sleep 0.3; done; echo $i > /var/outputs/x"
     with daemon(live_restore=True) as (engine, api):
 
+        def lines() -> int:
+            return sum(log_of(api, found["Id"]).count(b"\n") for found in containers_of(api, "boxed"))
+
         async def main() -> Any:
-            work = asyncio.ensure_future(shell(script, outputs={"x": int}).execute())
-            await until(lambda: any(found["State"] == "running" for found in containers_of(api, "boxed")))
-            await asyncio.sleep(1.5)
+            work = asyncio.ensure_future(shell(count, outputs={"x": int}).execute())
+            await until(lambda: lines() > 3)
             engine.kill()
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(1)
             await asyncio.to_thread(engine.start)
+            told = lines()
+            await until(lambda: lines() > told + 3)
+            (found,) = containers_of(api, "boxed")
+            api.put_archive(found["Id"], "/tmp", _end())
             return await work
 
         with use_engine(Engine(api)):
-            assert asyncio.run(main()) == (42,)
+            (last,) = asyncio.run(main())
         assert containers_of(api, "boxed") == []
-    lines = capsys.readouterr().out.splitlines()
-    assert lines == [f"[boxed] line {i}" for i in range(1, 9)]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [f"[boxed] line {i}" for i in range(1, last + 1)]
+
+
+def _end() -> bytes:
+    """Give an archive with an empty file of that name."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("end"))
+    return buffer.getvalue()
+
+
+class _Hasty:
+    """An engine's interface whose containers have a second to end when it comes back, not ten."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api, name)
+
+    def create_container_from_config(self, config: dict[str, Any], name: str) -> Any:
+        return self._api.create_container_from_config({**config, "StopTimeout": 1}, name)
 
 
 def test_a_container_that_its_engine_took_along_is_an_error_that_says_so() -> None:
@@ -90,7 +121,7 @@ def test_a_container_that_its_engine_took_along_is_an_error_that_says_so() -> No
             await work
 
         with (
-            use_engine(Engine(api)),
+            use_engine(Engine(_Hasty(api))),
             pytest.raises(ContainerLostError, match=r"(?s)engine was away.*run the task again"),
         ):
             asyncio.run(main())
@@ -128,7 +159,9 @@ def test_an_engine_that_does_not_see_this_machines_files_gets_copies(tmp_path: P
 
 
 RUNNER = """
+import socket
 import sys
+socket.gethostname = lambda: sys.argv[3]
 import flyte_core
 from flyte_core_container import ContainerTask
 task = ContainerTask(name=sys.argv[1], image=sys.argv[2], command=["sh", "-c", "echo begun; exec sleep 600"],
@@ -137,10 +170,18 @@ flyte_core.run(task, x=1)
 """
 
 
+@pytest.fixture
+def own_host(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name of this machine that no test beside this one has: those would remove what a dead process left, too."""
+    name = f"host-{uuid.uuid4().hex}"
+    monkeypatch.setattr(owner, "_host", lambda: name)
+    return name
+
+
 @contextlib.contextmanager
-def runner(name: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def runner(api: Any, name: str, host: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", RUNNER, name, IMAGE],
+        [sys.executable, "-c", RUNNER, name, IMAGE, host],
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -151,15 +192,20 @@ def runner(name: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.communicate()
+        # After a failure: nobody else removes what has that host.
+        for found in containers_of(api, name, owner=process.pid):
+            api.remove_container(found["Id"], force=True)
 
 
-def running(api: Any, name: str, owner: int) -> Callable[[], bool]:
-    return lambda: any(found["State"] == "running" for found in containers_of(api, name, owner=owner))
+def begun(api: Any, name: str, owner: int) -> Callable[[], bool]:
+    return lambda: any(b"begun" in log_of(api, found["Id"]) for found in containers_of(api, name, owner=owner))
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next(docker_api: Any, image: str, tmp_path: Path) -> None:
-    with runner("orphan", tmp_path) as process:
-        until_now(running(docker_api, "orphan", process.pid))
+def test_what_a_killed_process_left_is_removed_by_the_next(
+    docker_api: Any, image: str, own_host: str, tmp_path: Path
+) -> None:
+    with runner(docker_api, "orphan", own_host, tmp_path) as process:
+        until_now(begun(docker_api, "orphan", process.pid))
         asyncio.run(shell("true", name="beside").execute())
         with use_engine(Engine(docker_api)):
             asyncio.run(shell("true", name="beside").execute())
@@ -174,11 +220,11 @@ def test_what_a_killed_process_left_is_removed_by_the_next(docker_api: Any, imag
     assert list(staging_root().iterdir()) == []
 
 
-def test_ctrl_c_stops_and_removes_the_container(docker_api: Any, image: str, tmp_path: Path) -> None:
-    with runner("interrupted", tmp_path) as process:
-        until_now(running(docker_api, "interrupted", process.pid))
+def test_ctrl_c_stops_and_removes_the_container(docker_api: Any, image: str, own_host: str, tmp_path: Path) -> None:
+    with runner(docker_api, "interrupted", own_host, tmp_path) as process:
+        until_now(begun(docker_api, "interrupted", process.pid))
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         assert process.returncode != 0
         assert b"KeyboardInterrupt" in err
         assert b"begun" in out

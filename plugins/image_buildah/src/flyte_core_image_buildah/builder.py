@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flyte_core.errors import ImageBuildError
+from flyte_core.images.checking import RequestedRegistryChecker
 from flyte_core.images.dockerfile import Plan, Prepared, build_error, prepared, render, render_uv, say_plan
 from flyte_core.images.protocol import BuildRequest, ImageChecker, build_request
 from flyte_core.images.references import ImageReference
-from flyte_core_image_buildah.checker import LocalStorageChecker
+from flyte_core_image_buildah.checker import LocalStorageChecker, stored_size
 from flyte_core_image_buildah.output import failure_in
 from flyte_core_image_buildah.program import Program, able_platforms, find_program, own_platform
 
@@ -69,10 +70,17 @@ class BuildahImageBuilder:
             return await _push(program, image, request, build, len(wanted) > 1)
 
     def get_checkers(self) -> list[type[ImageChecker]] | None:
-        """Give this machine's storage for images without a registry, and registries for the others."""
-        from flyte_core.images.oci import RegistryChecker
+        """Give the registry for an image that is pushed, and this machine's storage for one that stays there."""
+        return [RequestedRegistryChecker if build_request().push else LocalStorageChecker]
 
-        return [LocalStorageChecker, RegistryChecker]
+    async def image_size(self, uri: str) -> int | None:
+        """Give the size of an image in this machine's storage, uncompressed; None when it is not there.
+
+        Args:
+            uri: the image's name.
+        """
+        # Of one that was pushed, its registry tells what is pulled.
+        return None if build_request().push else await stored_size(uri)
 
 
 def _platforms(image: Image, request: BuildRequest) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flyte_core.errors import ImageBuildError
+from flyte_core.images.checking import RequestedRegistryChecker
 from flyte_core.images.dockerfile import Prepared, build_error, docker_config, prepared, render, say_plan
 from flyte_core.images.protocol import BuildRequest, ImageChecker, build_request
-from flyte_core_image_docker.checker import DockerEngineChecker
+from flyte_core_image_docker.checker import DockerEngineChecker, engine_size
 from flyte_core_image_docker.client import Client, find_client
 from flyte_core_image_docker.output import failure_in, is_noise
 
@@ -68,10 +69,17 @@ class DockerImageBuilder:
             return await _push(client, image, request, build, env)
 
     def get_checkers(self) -> list[type[ImageChecker]] | None:
-        """Give the engine for images without a registry, and registries for the others."""
-        from flyte_core.images.oci import RegistryChecker
+        """Give the registry for an image that is pushed, and the engine for one that stays there."""
+        return [RequestedRegistryChecker if build_request().push else DockerEngineChecker]
 
-        return [DockerEngineChecker, RegistryChecker]
+    async def image_size(self, uri: str) -> int | None:
+        """Give the size of an image that stays with the engine, uncompressed; None when it does not have it.
+
+        Args:
+            uri: the image's name.
+        """
+        # Of one that was pushed, its registry tells what is pulled.
+        return None if build_request().push else await asyncio.to_thread(engine_size, uri)
 
 
 def _environment(build: Prepared) -> dict[str, str]:

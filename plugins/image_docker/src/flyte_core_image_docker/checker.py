@@ -1,4 +1,4 @@
-"""Whether an image is with the engine, for images that have no registry."""
+"""Whether an image is with the engine, for images that are not pushed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from flyte_core.errors import ImageBuildError
 if TYPE_CHECKING:
     from flyte_core.models import Architecture
 
-__all__ = ["DockerEngineChecker"]
+__all__ = ["DockerEngineChecker", "engine_size"]
 
 
 class DockerEngineChecker:
-    """Asks the engine for images without a registry; says of others that it does not know."""
+    """Asks the engine: the one place where an image is that was not pushed."""
 
     @classmethod
     async def image_exists(
@@ -31,14 +31,27 @@ class DockerEngineChecker:
             Its name, or None when the engine does not have it.
 
         Raises:
-            ImageBuildError: the name has a registry, or the engine does not answer.
+            ImageBuildError: the engine does not answer.
         """
-        if "/" in repository:
-            raise ImageBuildError(f"{repository}:{tag} is not an engine's own: its registry knows")
-        return await asyncio.to_thread(_look, f"{repository}:{tag}", arch)
+        name = f"{repository}:{tag}"
+        found = await asyncio.to_thread(_inspected, name)
+        return name if found is not None and f"{found.get('Os')}/{found.get('Architecture')}" in arch else None
 
 
-def _look(name: str, arch: tuple[str, ...]) -> str | None:
+def engine_size(name: str) -> int | None:
+    """Give the size of an image that the engine has, in bytes; None when it has none of that name.
+
+    Args:
+        name: the image's name.
+
+    Raises:
+        ImageBuildError: the engine does not answer.
+    """
+    found = _inspected(name)
+    return int(found["Size"]) if found is not None else None
+
+
+def _inspected(name: str) -> dict[str, Any] | None:
     import docker
     from docker.errors import DockerException, ImageNotFound
 
@@ -52,7 +65,7 @@ def _look(name: str, arch: tuple[str, ...]) -> str | None:
         return None
     except DockerException as error:
         raise ImageBuildError(f"{name}: the Docker engine cannot be asked: {error}") from error
-    return name if f"{found.get('Os')}/{found.get('Architecture')}" in arch else None
+    return found
 
 
 def _engine(docker: Any) -> Any:

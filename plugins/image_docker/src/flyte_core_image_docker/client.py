@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -81,8 +82,8 @@ async def find_client(env: Mapping[str, str] = os.environ) -> Client:
         ImageBuildError: there is none; the message has what is there, and what to do.
     """
     found: list[str] = []
-    for path in _programs(env.get("PATH", "")):
-        result = await _look(path, env)
+    paths = _programs(env.get("PATH", ""))
+    for path, result in zip(paths, await asyncio.gather(*(_look(path, env) for path in paths)), strict=True):
         if isinstance(result, Client):
             return result
         found.append(f"{path}{result}")
@@ -104,7 +105,9 @@ def _programs(path: str) -> list[str]:
 async def _look(path: str, env: Mapping[str, str]) -> Client | str:
     """Give a program that can build, or say why it cannot."""
     try:
-        told = await run([path, "version", "--format", "{{json .}}"], env=env)
+        told, buildx = await asyncio.gather(
+            run([path, "version", "--format", "{{json .}}"], env=env), run([path, "buildx", "version"], env=env)
+        )
     except OSError as error:
         return f" cannot be run: {error.strerror}"
     answer = next((found for line in told.lines if (found := _json(line)) is not None), {})
@@ -117,7 +120,7 @@ async def _look(path: str, env: Mapping[str, str]) -> Client | str:
         return f" {version} reaches no engine: {' '.join(reasons)[:300] or 'it is no Docker client'}"
     number = re.match(r"\d+", version)
     major = int(number[0]) if number else 0
-    has_buildx = not (await run([path, "buildx", "version"], env=env)).code
+    has_buildx = not buildx.code
     if major >= _WITHOUT_BUILDKIT and not has_buildx:
         return f" {version} has no plugin buildx"
     platform = f"{server.get('Os') or 'linux'}/{server.get('Arch') or 'amd64'}"

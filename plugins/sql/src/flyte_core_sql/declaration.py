@@ -6,13 +6,15 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, get_type_hints
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
+from weakref import ref
 
 from flyte_core.errors import InvalidTypeError, InvalidValueError, UnknownFieldError, near_misses
 from flyte_core.extend import TaskTemplate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flyte_core_sql.connection import Connection
     from flyte_core_sql.outputs import OutputPlan
     from flyte_core_sql.statement import Query
@@ -32,6 +34,8 @@ __all__ = [
     "outputs_by_name",
     "types_by_name",
 ]
+
+T = TypeVar("T")
 
 #: A statement's first words, where they begin or end a transaction; in T-SQL and procedures BEGIN opens a block, too.
 _TRANSACTION = re.compile(
@@ -284,9 +288,26 @@ def _check_transactions(owner: str, query: str, dialect: str) -> None:
             raise InvalidValueError(owner, "query", text, expected)
 
 
-#: The queries of tasks, each beside what it was made of: to look at the types of all inputs once more takes a fifth of
-#: what a call adds to a query.
-_queries: WeakKeyDictionary[SQLTask, tuple[tuple[Any, ...], Query]] = WeakKeyDictionary()
+class _OfTasks(Generic[T]):
+    """What is made of tasks, each beside what it was made of: to make it at each call takes longer than the call.
+
+    By identity: a dictionary would compare all fields of two tasks at each look-up.
+
+    Args:
+        make: makes it.
+    """
+
+    def __init__(self, make: Callable[[SQLTask], T]) -> None:
+        self._make = make
+        self._known: dict[int, tuple[ref[SQLTask], tuple[Any, ...], T]] = {}
+
+    def get(self, task: SQLTask, made_of: tuple[Any, ...]) -> T:
+        number = id(task)
+        known = self._known.get(number)
+        if known is None or known[0]() is not task or known[1] != made_of:
+            made = self._make(task)
+            known = self._known[number] = (ref(task, lambda _: self._known.pop(number, None)), made_of, made)
+        return known[2]
 
 
 def checked_query(task: SQLTask) -> Query:
@@ -296,10 +317,7 @@ def checked_query(task: SQLTask) -> Query:
         PlaceholderError: when query and inputs do not fit.
     """
     made_of = (task.name, task.query, task.dialect, task.interface, task.fragments)
-    known = _queries.get(task)
-    if known is None or known[0] != made_of:
-        known = _queries[task] = (made_of, _parsed_query(task))
-    return known[1]
+    return _queries.get(task, made_of)
 
 
 def _parsed_query(task: SQLTask) -> Query:
@@ -338,6 +356,16 @@ def output_plan(task: SQLTask) -> OutputPlan:
     Raises:
         InvalidTypeError: when an output is of a type that no result can be.
     """
+    from flyte_core.types import lookup
+
+    return _plans.get(task, (task.name, task.interface, lookup.version()))
+
+
+def _checked_outputs(task: SQLTask) -> OutputPlan:
     from flyte_core_sql.outputs import check_outputs
 
     return check_outputs(f"task {task.name!r}", task.interface.outputs)
+
+
+_queries = _OfTasks(_parsed_query)
+_plans = _OfTasks(_checked_outputs)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import enum
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -15,9 +15,12 @@ from flyte_core.errors import BaseRuntimeError, TaskTimeoutError, near_misses
 from flyte_core.runtime.actions import time_limit
 from flyte_core.runtime.blocking import begun_in_thread
 from flyte_core.types.convert import interface_codec
+from flyte_core_sql.connection import resolve_connection
 from flyte_core_sql.declaration import checked_query, output_plan
+from flyte_core_sql.drivers.turns import turn
 from flyte_core_sql.errors import FragmentError, QueryError
 from flyte_core_sql.explaining import explain_command, no_plan
+from flyte_core_sql.inputs import to_parameter
 
 if TYPE_CHECKING:
     from flyte_core_sql.drivers.session import Result, Session
@@ -61,8 +64,11 @@ async def _stoppable(work: _Work, func: Callable[[], R]) -> R:
         TaskTimeoutError: when it takes longer than the task's timeout and no run minds that.
     """
     limit = time_limit(work.task) if ctx() is None else None
-    waiting = begun_in_thread(func)
+    waiting: asyncio.Future[R] = begun_in_thread(work.to_its_end, func)
     try:
+        if limit is None:
+            # `asyncio.wait` takes a turn of the event loop more.
+            return await waiting
         done, _ = await asyncio.wait({waiting}, timeout=limit)
     except asyncio.CancelledError:
         await _stopped(work, waiting)
@@ -75,24 +81,22 @@ async def _stoppable(work: _Work, func: Callable[[], R]) -> R:
 
 async def _stopped(work: _Work, waiting: asyncio.Future[Any]) -> None:
     logger.info("task %r is stopped, and its statement cancelled", work.task.name)
-    while not waiting.done():
+    # Nobody reads any more what it gives.
+    waiting.cancel()
+    over = work.over()
+    while not over.done():
         work.cancel()
         # A second cancellation must not leave the thread and its connection behind.
         try:
-            await asyncio.wait({waiting}, timeout=_CANCEL_AGAIN)
+            await asyncio.wait({over}, timeout=_CANCEL_AGAIN)
         except asyncio.CancelledError:
             continue
-    if not waiting.cancelled():
-        # Read, so that asyncio does not complain that an exception was never retrieved.
-        waiting.exception()
 
 
 class _Work:
     """The inputs of one execution, and what a worker thread does with them."""
 
     def __init__(self, task: SQLTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        from flyte_core_sql.inputs import to_parameter
-
         self.task = task
         self.query = checked_query(task)
         interface = task.native_interface
@@ -108,6 +112,39 @@ class _Work:
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._cancelled = False
+        self._is_over = False
+        self._tell_over: Callable[[], None] | None = None
+
+    def to_its_end(self, func: Callable[[], R]) -> R:
+        """Call what is the thread's work, and remember its end."""
+        try:
+            return func()
+        except BaseRuntimeError as error:
+            # Who knows the connection alone does not name the task.
+            if not str(error).startswith(f"task {self.task.name!r}"):
+                error.args = (f"task {self.task.name!r}: {error}",)
+            raise
+        finally:
+            with self._lock:
+                self._is_over, tell = True, self._tell_over
+            if tell is not None:
+                tell()
+
+    def over(self) -> asyncio.Future[None]:
+        """Give what is done once the thread is; for one waiting of the event loop."""
+        loop = asyncio.get_running_loop()
+        over = loop.create_future()
+
+        def tell() -> None:
+            # The loop may be gone, when the process ends while a database is silent.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(over.set_result, None)
+
+        with self._lock:
+            self._tell_over = tell
+            if self._is_over:
+                over.set_result(None)
+        return over
 
     def cancel(self) -> None:
         """End the running statement, and begin no other; from any thread."""
@@ -120,7 +157,7 @@ class _Work:
     def outputs(self) -> Any:
         """Run the query and give its outputs."""
         plan = output_plan(self.task)
-        with self._named(), ExitStack() as stack:
+        with ExitStack() as stack:
             session = self._begin(stack, "batches" if plan.kind == "frame" else "rows")
             for statement in self.query.statements[:-1]:
                 self._run(session, statement)
@@ -147,7 +184,7 @@ class _Work:
     def plans(self) -> str:
         """Have the database explain each statement."""
         command = explain_command(self.task.dialect, self.task.name)
-        with self._named(), ExitStack() as stack:
+        with ExitStack() as stack:
             session = self._begin(stack, "rows")
             plans = [no_plan(one) or self._plan(session, one, command) for one in self.query.statements]
         return "\n\n".join(plans)
@@ -165,10 +202,7 @@ class _Work:
 
     def _begin(self, stack: ExitStack, fetch: Literal["rows", "batches"]) -> Session:
         """Open a session that ends with the stack, undoing what is not committed, and give it the tables."""
-        from flyte_core_sql.connection import resolve_connection
         from flyte_core_sql.drivers import open_session
-        from flyte_core_sql.drivers.turns import turn
-        from flyte_core_sql.tables import table_source
 
         task = self.task
         connection = resolve_connection(task.connection)
@@ -186,19 +220,11 @@ class _Work:
         with self._lock:
             self._session = session
         for name, (value, python_type) in self.tables.items():
+            from flyte_core_sql.tables import table_source
+
             self._go_on()
             session.add_table(name, stack.enter_context(table_source(name, value, python_type)))
         return session
-
-    @contextlib.contextmanager
-    def _named(self) -> Iterator[None]:
-        """Have errors name the task: who knows the connection alone does not."""
-        try:
-            yield
-        except BaseRuntimeError as error:
-            if not str(error).startswith(f"task {self.task.name!r}"):
-                error.args = (f"task {self.task.name!r}: {error}",)
-            raise
 
     def _end(self, session: Session) -> None:
         with self._lock:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +18,7 @@ from flyte_core_sql.drivers import open_session
 from flyte_core_sql.drivers.packages import has_adbc
 from flyte_core_sql.drivers.pool import idle_connections
 from flyte_core_sql.drivers.session import Session
-from flyte_core_sql.errors import QueryError, QueryTimeoutError
+from flyte_core_sql.errors import ConnectionLostError, QueryError, QueryTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +66,12 @@ def database(opened: OpenConnection) -> Iterator[Open]:
     for session in sessions:
         session.rollback()
         session.close()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what waits for the next session wait as long as a slow machine needs."""
+    monkeypatch.setattr(idle_connections(), "_seconds", 3600.0)
 
 
 def read(session: Session, text: str, parameters: list[Any] | None = None) -> pa.Table:
@@ -450,6 +458,7 @@ def test_the_end_of_a_session_is_never_an_error(database: Open, way: dict[str, A
     session.close()
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("way", WAYS)
 def test_the_next_session_takes_the_connection_and_nothing_that_was_left_on_it(
     database: Open, postgres: PostgresServer, way: dict[str, Any], name: str
@@ -475,6 +484,7 @@ def test_an_idle_connection_is_closed_after_a_moment(database: Open, postgres: P
     postgres.wait_for("true", 0, name)
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_connection_that_failed_is_closed_at_once(database: Open, postgres: PostgresServer, name: str) -> None:
     session = database()
     with pytest.raises(QueryError):
@@ -483,9 +493,10 @@ def test_a_connection_that_failed_is_closed_at_once(database: Open, postgres: Po
     session.rollback()
     session.close()
 
-    postgres.wait_for("true", 0, name, seconds=0.7)
+    postgres.wait_for("true", 0, name)
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("way", WAYS)
 def test_an_idle_connection_that_the_server_ended_is_not_taken(
     database: Open, postgres: PostgresServer, way: dict[str, Any], name: str
@@ -498,6 +509,105 @@ def test_an_idle_connection_that_the_server_ended_is_not_taken(
     postgres.wait_for("true", 0, name)
 
     assert read(database(**way), "SELECT 1 AS a")["a"].to_pylist() == [1]
+
+
+def end_backends(postgres: PostgresServer, name: str) -> None:
+    """End the server's processes for the test's connections, and return once their sockets are closed."""
+    query = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
+    found = [number for (number,) in postgres.execute(query, [name])]
+    assert found
+    postgres.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", [found])
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{number}").exists() for number in found):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("parameters", [None, [1]])
+@pytest.mark.parametrize("options", [{}, {"read_only": True, "timeout": 60}])
+def test_a_connection_that_the_server_ends_before_the_first_statement_is_replaced(
+    database: Open, postgres: PostgresServer, way: dict[str, Any], parameters: Any, options: dict[str, Any], name: str
+) -> None:
+    # Two wait, so that the next one that is taken has ended too.
+    waiting = [database(**way), database(**way)]
+    for session in waiting:
+        list(session.execute("SELECT 1", None).batches())
+        session.commit()
+    for session in waiting:
+        session.close()
+    session = database(**options, **way)
+    end_backends(postgres, name)
+
+    found = read(session, f"SELECT {'$1::int' if parameters else 1} AS a", parameters)
+
+    assert found["a"].to_pylist() == [1]
+    assert postgres.connections(name) == 1
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("waited", [True, False])
+def test_a_connection_that_ends_after_a_statement_is_not_replaced(
+    database: Open, postgres: PostgresServer, way: dict[str, Any], waited: bool, name: str
+) -> None:
+    postgres.execute("CREATE TABLE IF NOT EXISTS never_twice (a int); TRUNCATE never_twice")
+    if waited:
+        first = database(**way)
+        list(first.execute("SELECT 1", None).batches())
+        first.commit()
+        first.close()
+    session = database(**way)
+    list(session.execute("INSERT INTO never_twice VALUES (1) RETURNING a", None).batches())
+    end_backends(postgres, name)
+
+    def go_on() -> None:
+        # A session of ADBC runs no second statement.
+        if way.get("statements") != 1:
+            session.execute("INSERT INTO never_twice VALUES (2) RETURNING a", None)
+        session.commit()
+
+    with pytest.raises(ConnectionLostError):
+        go_on()
+
+    assert postgres.execute("SELECT * FROM never_twice") == []
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_connection_that_ends_after_a_transaction_is_not_replaced(
+    database: Open, postgres: PostgresServer, name: str
+) -> None:
+    first = database()
+    first.execute("SELECT 1", None)
+    first.commit()
+    first.close()
+    session = database()
+    session.execute("SET my.setting = 'x'", None)
+    session.commit()
+    end_backends(postgres, name)
+
+    with pytest.raises(ConnectionLostError):
+        session.execute("SELECT 1", None)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("way", WAYS)
+def test_a_session_that_was_cancelled_takes_no_other_connection(
+    database: Open, postgres: PostgresServer, way: dict[str, Any], name: str
+) -> None:
+    first = database(**way)
+    list(first.execute("SELECT 1", None).batches())
+    first.commit()
+    first.close()
+    session = database(**way)
+    end_backends(postgres, name)
+    session.cancel()
+
+    with pytest.raises(QueryError, match="was cancelled"):
+        session.execute("SELECT 1", None)
+
+    assert postgres.connections(name) == 0
 
 
 def test_statements_of_one_session_see_what_the_others_did(database: Open) -> None:

@@ -154,7 +154,8 @@ def test_outside_of_a_task_no_temporary_folder_is_left_after_an_error(tmp_path, 
 
 
 MEASURE = """
-import resource, sys
+import sys
+import numpy as np
 import pyarrow as pa
 from flyte_core_sql.outputs.storing import store
 
@@ -163,7 +164,7 @@ def peak():
 
 def batches(count):
     for n in range(count):
-        yield pa.RecordBatch.from_arrays([pa.array(range(n, n + 65536))] * 8, names=list("abcdefgh"))
+        yield pa.RecordBatch.from_arrays([pa.array(np.arange(n, n + 65536))] * 8, names=list("abcdefgh"))
 
 store("o", batches(20), lambda schema: None, new_place=lambda: sys.argv[1] + "/a")
 before = peak()

@@ -1,5 +1,5 @@
 FROM python:3.12-slim
-USER 0
+USER 0:0
 
 # Layer 1: packages of the operating system
 RUN --mount=type=cache,id=flyte-core-apt,target=/var/cache/apt,sharing=locked \

@@ -1,5 +1,5 @@
 FROM python:3.12-slim
-USER 0
+USER 0:0
 
 # Layer 1: commands
 RUN --mount=type=secret,id=f5d9471741966186 \

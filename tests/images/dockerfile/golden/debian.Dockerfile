@@ -7,7 +7,7 @@ RUN --mount=type=cache,id=flyte-core-pip,target=/var/cache/pip \
 
 # The base image
 FROM python:3.12-slim-bookworm
-USER 0
+USER 0:0
 
 # The environment that packages go into
 RUN --mount=type=cache,id=flyte-core-uv,target=/var/cache/uv \
@@ -21,7 +21,10 @@ ENV VIRTUAL_ENV="/opt/venv" \
     PYTHONPATH="/root" \
     UV_LINK_MODE="copy"
 
-# Layer 2: packages of the operating system
+# Layer 2: working directory
+WORKDIR /root
+
+# Layer 3: packages of the operating system
 RUN --mount=type=cache,id=flyte-core-apt,target=/var/cache/apt,sharing=locked \
     --mount=type=cache,id=flyte-core-apt-lists,target=/var/lib/apt/lists,sharing=locked \
     apt-get update && \
@@ -29,14 +32,14 @@ RUN --mount=type=cache,id=flyte-core-apt,target=/var/cache/apt,sharing=locked \
     install --yes --no-install-recommends \
     build-essential ca-certificates
 
-# Layer 3: Python packages
+# Layer 4: Python packages
 RUN --mount=type=cache,id=flyte-core-uv,target=/var/cache/uv \
     --mount=type=bind,from=uv,source=/opt/uv,target=/opt/uv \
     /opt/uv/bin/uv pip install --cache-dir /var/cache/uv --link-mode copy --compile-bytecode --python /opt/venv \
     flyte-core==1.0.0
 
-# Layer 4: files
-COPY 04-copy/ ./more
+# Layer 5: files
+COPY 05-copy/ ./more
 
 LABEL org.opencontainers.image.title="app" \
     org.opencontainers.image.base.name="docker.io/library/python:3.12-slim-bookworm"

@@ -7,7 +7,7 @@ RUN --mount=type=cache,id=flyte-core-pip,target=/var/cache/pip \
 
 # The base image
 FROM python:3.12-slim
-USER 0
+USER 0:0
 
 # The environment that packages go into
 ENV VIRTUAL_ENV="/opt/venv" \

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
+import attrs
+
 from flyte_core_sql.drivers.adbc_types import bound, is_readable, normalised
 from flyte_core_sql.drivers.common import quoted, refuse_table
 from flyte_core_sql.drivers.failures import Failure, raise_connect_failure, raise_failure
@@ -42,15 +44,25 @@ def open_adbc(opened: OpenConnection, *, read_only: bool, timeout: float | None)
     Raises:
         ConnectionFailedError: the server cannot be reached, or does not let this user in.
     """
+    return AdbcSession(opened, _take(opened), read_only=read_only, timeout=timeout)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class _Taken:
+    """A connection, of whom it is, and whether it waited for this session, so that it may have ended meanwhile."""
+
+    connection: Any
+    key: tuple[Any, ...]
+    waited: bool
+
+
+def _take(opened: OpenConnection) -> _Taken:
+    """Give a connection that waits, else a new one."""
     arguments = connect_arguments(opened)
     key = ("adbc", *sorted((name, str(value)) for name, value in arguments.items()))
     connection = idle_connections().take(key)
-    while connection is not None and not _is_alive(connection):
-        _close(connection)
-        connection = idle_connections().take(key)
-    if connection is None:
-        connection = _connect(opened, arguments)
-    return AdbcSession(opened, connection, key, read_only=read_only, timeout=timeout)
+    waited = connection is not None
+    return _Taken(connection=connection if waited else _connect(opened, arguments), key=key, waited=waited)
 
 
 def _connect(opened: OpenConnection, arguments: Mapping[str, Any]) -> Any:
@@ -68,16 +80,6 @@ def _quoted(value: str) -> str:
     """Quote a value for libpq: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
-
-
-def _is_alive(connection: Any) -> bool:
-    from adbc_driver_manager import Error
-
-    try:
-        _run(connection, "SELECT 1")
-    except Error:
-        return False
-    return True
 
 
 def _run(connection: Any, command: str) -> None:
@@ -100,14 +102,13 @@ class AdbcSession:
     def __init__(
         self,
         opened: OpenConnection,
-        connection: Any,
-        key: tuple[Any, ...],
+        taken: _Taken,
         *,
         read_only: bool,
         timeout: float | None,
     ) -> None:
-        self._opened, self._key = opened, key
-        self._connection: Any = connection
+        self._opened, self._taken = opened, taken
+        self._connection: Any = taken.connection
         self._read_only, self._timeout = read_only, timeout
         self._cursor: Any = None
         self._other: Session | None = None
@@ -159,10 +160,32 @@ class AdbcSession:
             raise OperationalError("cancelled before it began", status_code=AdbcStatusCode.CANCELLED)
 
     def _begin(self) -> None:
+        """Begin, on another connection where the server ended the one that waited: nothing was done on it yet."""
+        from adbc_driver_manager import Error
+
         self._began = True
+        while True:
+            try:
+                self._begin_transaction()
+            except Error as error:
+                if not self._taken.waited or not failure_of(error).is_lost:
+                    raise
+            else:
+                return
+            _close(self._connection)
+            self._connection = None
+            self._taken = _take(self._opened)
+            self._connection = self._taken.connection
+            self._go_on()
+
+    def _begin_transaction(self) -> None:
         # Known to the driver, which otherwise ends transactions of its own around some parameters.
         self._connection.adbc_connection.set_autocommit(False)
-        for command in settings_of(read_only=self._read_only, timeout=self._timeout):
+        commands = settings_of(read_only=self._read_only, timeout=self._timeout)
+        if self._taken.waited and not commands:
+            # The driver does not say that its own BEGIN met nobody.
+            commands = ["SELECT 1"]
+        for command in commands:
             _run(self._connection, command)
 
     def _started(self, text: str, parameters: list[Any]) -> Result | None:
@@ -297,7 +320,7 @@ class AdbcSession:
             except Exception:  # whatever it is, the connection is not used again
                 clean = False
         if clean:
-            idle_connections().give(self._key, connection, lambda: _close(connection))
+            idle_connections().give(self._taken.key, connection, lambda: _close(connection))
         else:
             _close(connection)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -201,8 +202,8 @@ class DuckSession:
 
     def _parsed(self, text: str) -> tuple[duckdb.Statement | str, bool]:
         """Give what is to run, and whether it is a query, which could begin later."""
-        is_plain = _PLAIN_QUERY.match(text) and ";" not in text
-        if not is_plain or _LEAVES_TRACES.search(text):
+        is_plain, leaves_traces = _nature(text)
+        if leaves_traces:
             self._traceless = False
         if is_plain:
             return text, True
@@ -292,6 +293,13 @@ class DuckSession:
             told = values[0] if len(values) == 1 else f"with decimals such as {max(values, key=abs)}"
             raise QueryError(f"{self._connection.label}: the parameter {told} has more than 38 digits")
         return f"DECIMAL({max(whole + scale, scale, 1)}, {scale})"
+
+
+@functools.lru_cache(maxsize=256)
+def _nature(text: str) -> tuple[bool, bool]:
+    """Say whether a statement is a plain query, and whether it could leave something on its connection."""
+    is_plain = _PLAIN_QUERY.match(text) is not None and ";" not in text
+    return is_plain, not is_plain or _LEAVES_TRACES.search(text) is not None
 
 
 def _items(values: list[Any]) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import uuid
 import warnings
@@ -208,7 +209,7 @@ class DuckResult:
             self._begin()
         if not self._columns:
             return []
-        if any(map(_BY_ARROW.search, self._types)):
+        if _are_by_arrow(self._types):
             return self._arrow_rows(at_most)
         return self._cursor.fetchall() if at_most is None else self._cursor.fetchmany(at_most)
 
@@ -226,6 +227,12 @@ class DuckResult:
             ]
             rows.extend(zip(*columns, strict=True))
         return rows
+
+
+@functools.lru_cache(maxsize=256)
+def _are_by_arrow(kinds: tuple[str, ...]) -> bool:
+    """Say whether rows of columns of these types are right only when they are read by way of Arrow."""
+    return any(map(_BY_ARROW.search, kinds))
 
 
 def without_quoted(text: str) -> str:

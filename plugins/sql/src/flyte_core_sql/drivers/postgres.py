@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
+import attrs
+
 from flyte_core_sql.drivers.common import quoted, refuse_table
 from flyte_core_sql.drivers.failures import Failure, raise_connect_failure, raise_failure
 from flyte_core_sql.drivers.guard import Guard
@@ -81,15 +83,27 @@ def open_postgres(
     Raises:
         ConnectionFailedError: the server cannot be reached, or does not let this user in.
     """
+    return PostgresSession(opened, _take(opened), read_only=read_only, timeout=timeout, fetch=fetch)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class _Taken:
+    """A connection, of whom it is, and whether it waited for this session, so that it may have ended meanwhile."""
+
+    connection: psycopg.Connection[Any]
+    key: tuple[Any, ...]
+    waited: bool
+
+
+def _take(opened: OpenConnection) -> _Taken:
+    """Give a connection that waits and is ready, else a new one."""
     arguments = connect_arguments(opened)
     key = ("psycopg", *sorted((name, str(value)) for name, value in arguments.items()))
-    connection = idle_connections().take(key)
-    while connection is not None and not _is_ready(connection):
+    while (connection := idle_connections().take(key)) is not None:
+        if _is_ready(connection):
+            return _Taken(connection=connection, key=key, waited=True)
         connection.close()
-        connection = idle_connections().take(key)
-    if connection is None:
-        connection = _connect(opened, arguments)
-    return PostgresSession(opened, connection, key, read_only=read_only, timeout=timeout, fetch=fetch)
+    return _Taken(connection=_connect(opened, arguments), key=key, waited=False)
 
 
 def _connect(opened: OpenConnection, arguments: Mapping[str, Any]) -> psycopg.Connection[Any]:
@@ -122,7 +136,8 @@ def _reset(connection: psycopg.Connection[Any]) -> bool:
 def _is_ready(connection: psycopg.Connection[Any]) -> bool:
     """Say whether an idle connection is still one: the answer to its reset is there, and nothing after it.
 
-    A server that is gone has closed its socket, whose end can be read.
+    A server that is gone has closed its socket, whose end can be read. One that is about to may not be noticed here:
+    libpq takes its last words for a notice. So whoever begins a transaction looks once more.
     """
     import psycopg
     from psycopg.pq import ExecStatus
@@ -158,14 +173,13 @@ class PostgresSession:
     def __init__(
         self,
         opened: OpenConnection,
-        connection: psycopg.Connection[Any],
-        key: tuple[Any, ...],
+        taken: _Taken,
         *,
         read_only: bool,
         timeout: float | None,
         fetch: Literal["rows", "batches"],
     ) -> None:
-        self._opened, self._connection, self._key = opened, connection, key
+        self._opened, self._taken, self._connection = opened, taken, taken.connection
         # As its types have it, psycopg takes no texts but those that stand in the program.
         self._begin: Any = "; ".join(["BEGIN", *settings_of(read_only=read_only, timeout=timeout)])
         self._timeout, self._fetch = timeout, fetch
@@ -192,7 +206,7 @@ class PostgresSession:
         try:
             self._go_on()
             if self._connection.info.transaction_status == TransactionStatus.IDLE:
-                self._connection.execute(self._begin)
+                self._begin_transaction()
             cursor = self._cursor(text, parameters)
         except (psycopg.Error, UnicodeError) as error:
             self.failed(error, text)
@@ -208,15 +222,33 @@ class PostgresSession:
         if self._guard.stopped is not None:
             raise psycopg.errors.QueryCanceled("cancelled before it began")
 
+    def _begin_transaction(self) -> None:
+        """Begin, on another connection where the server ended the one that waited: nothing was done on it yet."""
+        import psycopg
+
+        while True:
+            try:
+                self._connection.execute(self._begin)
+            except psycopg.Error as error:
+                if not self._taken.waited or not self._failure(error).is_lost:
+                    raise
+            else:
+                self._taken = attrs.evolve(self._taken, waited=False)
+                return
+            self._connection.close()
+            self._taken = _take(self._opened)
+            self._connection = self._taken.connection
+            self._go_on()
+
     def _cursor(self, text: Any, parameters: Any) -> Any:
         """Run a statement, in a cursor of the server where its rows are many and that can be."""
         import psycopg
 
         if self._fetch == "batches":
             self._cursors += 1
-            cursor = psycopg.RawServerCursor(self._connection, f"flyte_core_{self._cursors}")
             # All rows are wanted, and not the first ones soon.
             self._connection.execute("SAVEPOINT flyte_core; SET LOCAL cursor_tuple_fraction = 1")
+            cursor = psycopg.RawServerCursor(self._connection, f"flyte_core_{self._cursors}")
             try:
                 return cursor.execute(text, parameters)
             except (psycopg.Error, UnicodeError) as error:
@@ -295,7 +327,7 @@ class PostgresSession:
         self._guard.close()
         connection = self._connection
         if self._clean and self._guard.stopped is None and _reset(connection):
-            idle_connections().give(self._key, connection, connection.close)
+            idle_connections().give(self._taken.key, connection, connection.close)
         else:
             with contextlib.suppress(Exception):
                 connection.close()
@@ -365,5 +397,9 @@ class PostgresResult:
 def _close(cursor: Any) -> None:
     import psycopg
 
-    with contextlib.suppress(psycopg.Error):
+    try:
         cursor.close()
+    except psycopg.Error:
+        # A cursor of the server is not taken for closed when the connection ends with the attempt; now it is.
+        with contextlib.suppress(psycopg.Error):
+            cursor.close()

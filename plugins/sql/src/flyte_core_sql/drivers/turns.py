@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_servers.clear)
 
 
-@contextlib.contextmanager
-def turn(connection: OpenConnection, go_on: Callable[[], None]) -> Iterator[None]:
+#: Nothing to wait for.
+_AT_ONCE = contextlib.nullcontext()
+
+
+def turn(connection: OpenConnection, go_on: Callable[[], None]) -> AbstractContextManager[None]:
     """Wait until there is room for one more session of a server; an embedded database has it always.
 
     Nobody who has a session waits for another one, so all get their turn.
@@ -36,10 +40,14 @@ def turn(connection: OpenConnection, go_on: Callable[[], None]) -> Iterator[None
         connection: where the server is.
         go_on: raises when the task that waits was cancelled.
     """
+    if connection.connection.backend in ("duckdb", "sqlite"):
+        return _AT_ONCE
+    return _turn(connection, go_on)
+
+
+@contextlib.contextmanager
+def _turn(connection: OpenConnection, go_on: Callable[[], None]) -> Iterator[None]:
     declared = connection.connection
-    if declared.backend in ("duckdb", "sqlite"):
-        yield
-        return
     with _lock:
         places = _servers.setdefault(f"{declared.backend} {declared.parts.address}", _places())
     while not places.acquire(timeout=_LOOK_UP):
