@@ -90,6 +90,11 @@ def test_an_image_without_flyte_core_is_told_as_such(work: ModuleType) -> None:
     assert caught.value.exit_code == 127
 
 
+def test_a_plugin_that_is_not_in_the_image_is_named_with_how_to_add_it(project: Project) -> None:
+    with pytest.raises(BaseRuntimeError, match=r"add it: Image\.with_pip_packages\('flyte-core-sql'\)"):
+        _run(project("needs_sql").work)
+
+
 def test_tasks_that_wait_for_others_do_not_take_their_place(work: ModuleType) -> None:
     from flyte_core.extend import TaskPluginRegistry
     from flyte_core.runtime import RunOptions
