@@ -285,7 +285,9 @@ class _Attempt:
             ("--domain", action.domain),
             ("--org", action.org),
         )
-        more = [word for flag, value in told if value for word in (flag, value)]
+        more: list[str] = []
+        for flag, value in told:
+            more += [flag, value] if value else []
         return [words[0], *more, *words[1:]]
 
     # ---- its end -----------------------------------------------------------------------------------------

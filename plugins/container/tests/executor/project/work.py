@@ -172,3 +172,9 @@ async def shouts(text: str) -> str:
 @env.task
 async def nests(depth: int) -> int:
     return depth if depth == 0 else await nests(depth - 1) + 1
+
+
+@env.task
+async def fails_after_printing() -> float:
+    print("about to divide")
+    return 1 / 0
