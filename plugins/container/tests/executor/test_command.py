@@ -47,16 +47,16 @@ def test_a_failed_run_says_where_the_code_failed_and_what_it_printed(environment
 
 def test_ctrl_c_ends_the_run_and_its_containers(environment: dict[str, str], docker_api: object) -> None:
     command = [*COMMAND, str(PROJECT / "work.py"), "waits"]
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    assert process.stdout is not None
     told = []
-    for line in process.stdout:
-        told.append(line)
-        if "begun" in line:
-            process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            told.append(line)
+            if "begun" in line:
+                process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
     assert any("cleaned up" in line for line in told)
     label = f"flyte-core.owner.pid={process.pid}"
     assert docker_api.containers(all=True, filters={"label": [label]}) == []  # type: ignore[attr-defined]

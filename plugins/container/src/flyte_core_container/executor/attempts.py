@@ -271,7 +271,7 @@ class _Attempt:
             image_cache=self._run.images.cache,
             root_dir=self._code.root_dir,
         )
-        places = {
+        places: dict[str, str] = {
             "{{.rawOutputDataPrefix}}": context.raw_data_path.path,
             "{{.checkpointOutputPrefix}}": (checkpoints.checkpoint_path if checkpoints else None) or "",
             "{{.prevCheckpointPrefix}}": (checkpoints.prev_checkpoint_path if checkpoints else None) or "",
@@ -287,7 +287,8 @@ class _Attempt:
         )
         more: list[str] = []
         for flag, value in told:
-            more += [flag, value] if value else []
+            if value:
+                more.extend((flag, value))
         return [words[0], *more, *words[1:]]
 
     # ---- its end -----------------------------------------------------------------------------------------
