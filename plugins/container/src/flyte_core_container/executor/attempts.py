@@ -278,7 +278,8 @@ class _Attempt:
             "{{.runName}}": action.run_name or action.name,
             "{{.actionName}}": action.name,
         }
-        words = [places.get(word, word) for word in self._hooks.container_args(self._task, sctx)]
+        args: list[str] = list(self._hooks.container_args(self._task, sctx))
+        words = [places.get(word, word) for word in args]
         told = (
             ("--run-base-dir", context.run_base_dir),
             ("--project", action.project),
