@@ -67,7 +67,7 @@ class DockerController(LocalController):
     def network_of(self, action: LocalAction) -> str | None:
         """Give the container whose network a new one joins: that of the outermost task that calls it.
 
-        So tasks reach each other at localhost, as in a local run, and nothing of this machine; and a network is made
+        So tasks reach each other as programs of one machine do, and nothing of this one; and a network is made
         once for a run, which takes an engine as long as all else of a container.
 
         Args:
