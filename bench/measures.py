@@ -220,7 +220,7 @@ MEASURES = (
     Measure("SQL: one row, called, beyond DuckDB", _beyond_the_driver("call"), None, 300 * _MICROSECOND),
     Measure("SQL: one row, nested in a run, beyond DuckDB", _beyond_the_driver("nested"), None, 300 * _MICROSECOND),
     Measure(
-        "image looked up in its registry, beyond one bare request",
+        "image built that exists, beyond one bare request",
         _beyond_a_request("warm"),
         None,
         30 * _MILLISECOND,

@@ -120,13 +120,14 @@ class _Thread(threading.Thread):
         while (work := self._work) is not None:
             self._work = None
             tell = work()
+            # What the call held must live neither as long as this thread, nor when its result is out.
+            del work
             # Before the result is out, so that the next call finds this thread instead of starting one.
             self._threads.add(self)
             # The loop may be gone, when the process ends while an engine is silent.
             with contextlib.suppress(RuntimeError):
                 tell()
-            # What the call held must not live as long as this thread.
-            del work, tell
+            del tell
             if not self._given.acquire(timeout=_IDLE_SECONDS) and not self._threads.remove(self):
                 self._given.acquire()
 

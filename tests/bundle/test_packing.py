@@ -318,7 +318,7 @@ def test_the_modules_that_are_imported_are_packed_and_no_installed_ones(project,
     site.mkdir(parents=True)
     (site / "installed.py").touch()
     code = LOADED.format(root=str(project))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=True)
     import json
 
     found, left = json.loads(done.stdout)

@@ -154,14 +154,14 @@ def test_a_distribution_that_is_there_twice_is_a_note_with_both_paths(doctor, si
 
 
 def test_a_choice_of_nobody_is_a_problem_and_a_block_of_nobody_a_note(doctor, site):
-    site.plugin("flyte_core.hooks", "otel", "")
-    findings, _ = doctor(FLYTE_CORE_PLUGINS="buildah=flyte-core-image-buildah,otel=mine,x=y,-otle")
+    site.plugin("flyte_core.hooks", "audit", "")
+    findings, _ = doctor(FLYTE_CORE_PLUGINS="otel=flyte-core-otel,audit=mine,x=y,-auidt")
     (known, other, unknown), (note,) = problems(findings), notes(findings)
-    assert known["command"] == "pip install flyte-core-image-buildah"
+    assert known["command"] == "pip install flyte-core-otel"
     assert (other["command"], unknown["command"]) == (None, None)
-    assert other["text"].endswith("choose dist-otel there")
+    assert other["text"].endswith("choose dist-audit there")
     assert unknown["text"].endswith("correct or remove it there")
-    assert "did you mean otel?" in note["text"]
+    assert "did you mean audit?" in note["text"]
 
 
 def test_a_misspelt_group_is_a_note(doctor, site):

@@ -61,7 +61,7 @@ def test_only_one_kind_is_listed_on_demand(spy, site):
 
 
 def test_no_plugins_are_said_in_words(spy):
-    assert spy("plugins", "list", "--kind", "image_builder").out == "no plugins of kind image_builder are installed\n"
+    assert spy("plugins", "list", "--kind", "hooks").out == "no plugins of kind hooks are installed\n"
 
 
 def test_contested_and_blocked_plugins_are_listed_with_the_reason(spy, site):
