@@ -37,7 +37,7 @@ def main() -> None:
         # Where its module is imported from, as the working directory of an image.
         shell = ["sh", "-c", 'cd "$0" && exec "$@"', str(folder), *words]
         runner.bench_command(f"{args.sdk} entry point", shell)
-        if not args.worker and not (folder / "out" / "outputs.pb").is_file():
+        if args.worker and not (folder / "out" / "outputs.pb").is_file():
             raise SystemExit("the task has no outputs")
 
 
