@@ -10,8 +10,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from flyte_core_container.errors import ContainerFailedError, ContainerOOMError
+from flyte_core_container.errors import ContainerFailedError, ContainerOOMError, UnseenFilesError
 from flyte_core_container.executor import DockerExecutor
+from flyte_core_container.local.engine import Engine, use_engine
 
 from flyte_core import with_runcontext
 from flyte_core.errors import BaseRuntimeError
@@ -93,6 +94,20 @@ def test_an_image_without_flyte_core_is_told_as_such(work: ModuleType) -> None:
 def test_a_plugin_that_is_not_in_the_image_is_named_with_how_to_add_it(project: Project) -> None:
     with pytest.raises(BaseRuntimeError, match=r"add it: Image\.with_pip_packages\('flyte-core-sql'\)"):
         _run(project("needs_sql").work)
+
+
+def test_an_engine_that_does_not_see_the_runs_files_is_told_with_what_to_give(
+    work: ModuleType, docker_api: Any
+) -> None:
+    with use_engine(Engine(docker_api, sees_files=False)), pytest.raises(UnseenFilesError, match="s3://"):
+        _run(work.where)
+
+
+def test_a_folder_of_the_users_keeps_its_mode(work: ModuleType, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir(mode=0o750)
+    _run(work.where, run_base_dir=str(folder), raw_data_path=str(folder))
+    assert folder.stat().st_mode & 0o777 == 0o750
 
 
 def test_tasks_that_wait_for_others_do_not_take_their_place(work: ModuleType) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -56,10 +55,12 @@ class Places:
 
 
 def _open_folder(folder: Path) -> None:
+    if folder.is_dir():
+        # Somebody else's, who knows why it is open or not.
+        return
     folder.mkdir(parents=True, exist_ok=True)
     # mkdir's own mode passes the umask. Which user the image has is not known.
-    with contextlib.suppress(PermissionError):
-        folder.chmod(_EVERYBODY)
+    folder.chmod(_EVERYBODY)
 
 
 def _mount(path: Path, *, read_only: bool) -> Mount:

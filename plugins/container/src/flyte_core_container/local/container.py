@@ -195,7 +195,7 @@ class Container:
         if unseen:
             raise UnseenFilesError(
                 f"task {spec.task!r}: the container engine is on another machine and does not see {unseen[0].here}; "
-                f"give the run a raw_data_path that both reach, such as s3://bucket/folder"
+                f"give the run a raw_data_path and a run_base_dir that both reach, such as s3://bucket/folder"
             )
         if self._bound:
             # Not "Binds", with which the engine makes a missing folder instead of saying so.
