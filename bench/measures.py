@@ -114,6 +114,13 @@ def _memory_beyond(program: str, start: str) -> Value:
     return lambda runs: runs.memory(whole, OURS) - runs.memory(empty, OURS)
 
 
+def _of_both(case: Case) -> tuple[Value, Value]:
+    return lambda runs: runs.median(case, OURS), lambda runs: runs.median(case, REFERENCE)
+
+
+_ENTRY_POINT = Case("entry_point", "part", "trivial", _BOTH)
+
+
 def _copilot(part: str) -> Value:
     case = Case("copilot", "part", part, (OURS,), is_long=not part.endswith("small"))
     return lambda runs: runs.median(case, OURS)
@@ -172,6 +179,8 @@ MEASURES = (
     Measure("look-up among 1,000 plugins, 0 imported, warm", _look_up("warm"), None, 5 * _MILLISECOND),
     Measure("look-up among 1,000 plugins, 0 imported, cold", _look_up("cold"), None, 60 * _MILLISECOND),
     Measure("memory of a process with the package", *_memory("import_package"), 0.6, "B"),
+    Measure("entry point of a container, trivial task", *_of_both(_ENTRY_POINT), 0.5),
+    Measure("entry point, memory", lambda runs: runs.memory(_ENTRY_POINT, OURS), None, 150 * 10**6, "B"),
     Measure("to a literal and back: int", *_round_trip("int"), 0.5),
     Measure("to a literal and back: str", *_round_trip("str"), 0.5),
     Measure("to a literal and back: list of 10,000 ints", *_round_trip("list"), 0.5),
@@ -189,6 +198,12 @@ MEASURES = (
     Measure("container task, beside docker run --rm", *_beside_tools("containers", "call"), 1.2, hindrance=_no_engine),
     Measure("pack 5,000 files of 100 MB, beside tar and gzip", *_beside_tools("bundle", "pack"), 1.3),
     Measure("pack them again, unchanged, beside tar and gzip", *_beside_tools("bundle", "repack"), 0.2),
+    Measure(
+        "50 tasks in containers, beside docker run of Python",
+        *_beside_tools("executor", "fifty"),
+        1.3,
+        hindrance=_no_engine,
+    ),
     Measure("SQL: group-by over 10,000,000 rows, beside DuckDB", *_beside_tools("sql", "group-by"), 1.1),
     Measure(
         "SQL: 1,000,000 rows of PostgreSQL, beside pandas.read_sql",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from flyte_core.cli.console import is_terminal
 from flyte_core.cli.events import Tally
 from flyte_core.cli.failure import CANCELLED, FAILED, USAGE, Failure
 from flyte_core.cli.progress import Progress
@@ -16,7 +18,7 @@ from flyte_core.errors import BaseRuntimeError, FlyteCoreError, PluginError, Plu
 
 if TYPE_CHECKING:
     from flyte_core.cli.tasks import Task
-    from flyte_core.runtime import Run
+    from flyte_core.runtime import Run, TaskEvent
 
 __all__ = ["execute", "explanation", "task_failure"]
 
@@ -40,17 +42,32 @@ def execute(task: Task, inputs: Mapping[str, Any], choices: Mapping[str, Any]) -
 
     settings = read_settings(project=choices["project"], domain=choices["domain"])
     _check_executor(choices["on"])
-    tally = Tally()
+    on_event, progress = _display(choices["on"])
     runner = with_runcontext(
         choices["on"],
         project=settings.project.value,
         domain=settings.domain.value,
         overwrite_cache=choices["overwrite_cache"],
         disable_run_cache=choices["no_cache"],
-        on_event=tally,
+        on_event=on_event,
     )
-    with _told(task, debug=choices["debug"]), Progress(tally):
+    with _told(task, debug=choices["debug"]), progress:
         return runner.run(task, **inputs)
+
+
+def _display(executor: str) -> tuple[Callable[[TaskEvent], None], Progress]:
+    """Give what takes a run's events, and what shows them: counts for tasks of this process, else a tree."""
+    if executor == "local":
+        tally = Tally()
+        return tally, Progress(tally)
+    import functools
+
+    from flyte_core.cli.tree import TaskTree, draw_tree, tell
+
+    tree = TaskTree()
+    # Where nothing moves, each event is a line.
+    on_event = tree if is_terminal(sys.stderr) else tell
+    return on_event, Progress(drawn=functools.partial(draw_tree, tree))
 
 
 def explanation(task: Task, inputs: Mapping[str, Any], *, debug: bool) -> str:

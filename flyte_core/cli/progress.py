@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flyte_core.cli.console import is_terminal, printable
+from flyte_core.cli.events import Tally
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -14,8 +17,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
     from typing_extensions import Self
-
-    from flyte_core.cli.events import Tally
 
 __all__ = ["Progress", "draw"]
 
@@ -32,10 +33,13 @@ class Progress:
     Args:
         tally: the counts.
         quiet: whether nothing is shown at all.
+        drawn: gives what is shown; default the counts as a table.
     """
 
-    def __init__(self, tally: Tally, *, quiet: bool = False) -> None:
-        self._tally = tally
+    def __init__(
+        self, tally: Tally | None = None, *, quiet: bool = False, drawn: Callable[[], RenderableType] | None = None
+    ) -> None:
+        self._drawn = drawn or functools.partial(draw, tally or Tally())
         self._wanted = not quiet and is_terminal(sys.stderr)
         self._lock = threading.Lock()
         self._over = False
@@ -66,7 +70,7 @@ class Progress:
                 return
             self._live = Live(
                 console=Console(stderr=True),
-                get_renderable=lambda: draw(self._tally),
+                get_renderable=self._drawn,
                 refresh_per_second=4,
                 transient=True,
                 # What tasks print goes above the display, unless it goes elsewhere anyway.

@@ -56,6 +56,10 @@ def user_traceback(error: BaseException | None, *, whole: bool = False) -> str |
     """
     if error is None:
         return None
+    from flyte_core.runtime.documents import RemoteTraceback
+
+    if isinstance(error, RemoteTraceback):
+        return str(error).strip("\n")
     described = traceback.TracebackException.from_exception(error)
     kept = whole or _reduce(described)
     return "".join(described.format()) if kept else None

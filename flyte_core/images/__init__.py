@@ -9,6 +9,7 @@ from flyte_core._lazy import lazy_names
 if TYPE_CHECKING:
     from flyte_core.images.engine import BuildResult, ImageBuildEngine, build_image
     from flyte_core.images.environments import build, build_images
+    from flyte_core.images.installed import needed_distributions, with_installed
     from flyte_core.images.protocol import BuildRequest, ImageBuilder, ImageChecker, build_request, building
     from flyte_core.images.settings import ImageSettings
 
@@ -24,6 +25,8 @@ __all__ = [
     "build_images",
     "build_request",
     "building",
+    "needed_distributions",
+    "with_installed",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -32,6 +35,7 @@ __getattr__, __dir__ = lazy_names(
         **dict.fromkeys(("BuildResult", "ImageBuildEngine", "build_image"), ".engine"),
         **dict.fromkeys(("build", "build_images"), ".environments"),
         **dict.fromkeys(("BuildRequest", "ImageBuilder", "ImageChecker", "build_request", "building"), ".protocol"),
+        **dict.fromkeys(("needed_distributions", "with_installed"), ".installed"),
         "ImageSettings": ".settings",
     },
 )

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from flyte_core.models.layers import Layer
     from flyte_core.models.secret import Secret, SecretRequest
 
-__all__ = ["RECIPE_VERSION", "Architecture", "Image"]
+__all__ = ["DEFAULT_REGISTRY", "RECIPE_VERSION", "Architecture", "Image"]
 
 Architecture = Literal["linux/amd64", "linux/arm64"]
 """A platform that an image is built for."""
 
-_REGISTRY = "ghcr.io/flyteorg"
+DEFAULT_REGISTRY = "ghcr.io/flyteorg"
 _NAME = "flyte-core"
 _ONE_PLATFORM: tuple[Architecture, ...] = ("linux/amd64",)
 _BOTH_PLATFORMS: tuple[Architecture, ...] = ("linux/amd64", "linux/arm64")
@@ -163,7 +163,7 @@ class Image(ImageSteps):
         text = "{}.{}".format(*version)
         image = cls._new(
             base_image=f"python:{text}-slim-bookworm",
-            registry=_REGISTRY,
+            registry=DEFAULT_REGISTRY,
             name=_NAME,
             python_version=version,
             platform=_BOTH_PLATFORMS if platform is None else _check_platform(platform),

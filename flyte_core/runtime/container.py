@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flyte_core.context import use_task_context
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flyte_core.registry import Registry, TaskHooks
     from flyte_core.template import TaskTemplate
 
-__all__ = ["ContainerController", "rewrite_paths"]
+__all__ = ["ContainerController", "keep_files", "rewrite_paths", "stored_things"]
 
 
 class ContainerController(LocalController):
@@ -146,23 +146,53 @@ def rewrite_paths(inputs: common_pb2.Inputs, rewrite: PathRewrite) -> None:
         rewrite: what is replaced, and by what.
     """
     for named in inputs.literals:
-        _rewrite(named.value, rewrite)
+        for held in stored_things(named.value):
+            if held.uri.startswith(rewrite.old_prefix):
+                held.uri = rewrite.new_prefix + held.uri[len(rewrite.old_prefix) :]
 
 
-def _rewrite(literal: literals_pb2.Literal, rewrite: PathRewrite) -> None:
+def stored_things(literal: literals_pb2.Literal) -> Iterator[literals_pb2.Blob | literals_pb2.StructuredDataset]:
+    """Give every file, folder and frame of a value, also those inside of others; what is changed is the value's.
+
+    Args:
+        literal: the value.
+    """
     kind = literal.WhichOneof("value")
     if kind == "collection":
         for item in literal.collection.literals:
-            _rewrite(item, rewrite)
+            yield from stored_things(item)
     elif kind == "map":
         for item in literal.map.literals.values():
-            _rewrite(item, rewrite)
+            yield from stored_things(item)
     elif kind == "scalar":
         scalar = literal.scalar
         what = scalar.WhichOneof("value")
         if what == "union":
-            _rewrite(scalar.union.value, rewrite)
-        elif what in ("blob", "structured_dataset"):
-            held = scalar.blob if what == "blob" else scalar.structured_dataset
-            if held.uri.startswith(rewrite.old_prefix):
-                held.uri = rewrite.new_prefix + held.uri[len(rewrite.old_prefix) :]
+            yield from stored_things(scalar.union.value)
+        elif what == "blob":
+            yield scalar.blob
+        elif what == "structured_dataset":
+            yield scalar.structured_dataset
+
+
+async def keep_files(
+    literals: Iterable[common_pb2.NamedLiteral], context: TaskContext, known: Collection[str] = ()
+) -> None:
+    """Copy what values refer to in this container's own file system to where the task's files go.
+
+    Args:
+        literals: the values; changed in place.
+        context: of the task, whose run's folders outlive the container.
+        known: paths that others see too, as the inputs' are.
+    """
+    from flyte_core import storage
+
+    urls = (context.run_base_dir, context.raw_data_path.path, *known)
+    outliving = [storage.local_path(url) for url in urls if url and not storage.is_remote(url)]
+    for held in [held for named in literals for held in stored_things(named.value)]:
+        if not held.uri or storage.is_remote(held.uri):
+            continue
+        path = storage.local_path(held.uri)
+        if path.exists() and not any(path.is_relative_to(folder) for folder in outliving):
+            with use_task_context(context):
+                held.uri = str(await storage.put(path, recursive=path.is_dir()))

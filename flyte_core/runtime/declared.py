@@ -12,11 +12,13 @@ from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import attrs
+
 from flyte_core._logging import logger
 from flyte_core.errors import SerializationError
 from flyte_core.template import TaskTemplate
 
-__all__ = ["SOURCES", "find_in_module", "place_of", "why_only_by_pickle"]
+__all__ = ["SOURCES", "Declared", "declared", "find_in_module", "import_root", "place_of", "why_only_by_pickle"]
 
 #: The folder that many projects keep their packages in, without being a package itself.
 SOURCES = "src"
@@ -87,6 +89,72 @@ def _only_local(task: TaskTemplate) -> str:
         f"task {task.name!r} is defined inside a function, so a container cannot find it by its name; define it at the "
         f"top of its module, or give a pickled code bundle"
     )
+
+
+@attrs.frozen(kw_only=True)
+class Declared:
+    """A task as a container finds it.
+
+    Args:
+        module: the module that the container imports.
+        name: the name inside it.
+        task: what stands there; a copy that ``override`` made differs from it.
+    """
+
+    module: str
+    name: str
+    task: TaskTemplate
+
+
+def declared(task: TaskTemplate, root_dir: Path) -> Declared | None:
+    """Find a task as a container would, in the modules of this process.
+
+    Args:
+        task: the template.
+        root_dir: the folder from which modules are imported.
+
+    Returns:
+        Where it is declared; None for one that no container would find, such as a task made inside a function or typed
+        into a console.
+    """
+    given = getattr(task, "func", None)
+    func: Any = inspect.unwrap(given) if callable(given) else None
+    if "<locals>" in getattr(func, "__qualname__", "") and not _has(sys.modules.get(func.__module__), func.__name__):
+        return None
+    try:
+        module, name = place_of(task, root_dir)
+    except SerializationError:
+        return None
+    for loaded in (sys.modules.get(module), sys.modules.get("__main__")):
+        found = None if loaded is None else find_in_module(loaded, name)
+        if found is not None and found.name == task.name and _has_file(loaded):
+            return Declared(module=module, name=name, task=found)
+    return None
+
+
+def _has_file(module: ModuleType | None) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and Path(file).exists()
+
+
+def import_root(task: TaskTemplate) -> Path:
+    """Give the folder from which the module with a task's code is imported; else the working directory.
+
+    Args:
+        task: the template.
+    """
+    file = task.source_file
+    if file is None or not Path(file).is_file() or _is_installed(file):
+        return Path.cwd()
+    folder = Path(file).resolve().parent
+    module = getattr(getattr(task, "func", None), "__module__", None) or ""
+    if module != "__main__":
+        # Of a.b in a/b.py, or in a/b/__init__.py: as many folders up as the name has dots.
+        ups = module.count(".") + (Path(file).name == "__init__.py")
+        return Path(folder, *[".."] * ups).resolve()
+    while (folder / "__init__.py").is_file() and folder != folder.parent:
+        folder = folder.parent
+    return folder
 
 
 def _unambiguous(task: TaskTemplate, module: ModuleType | None, name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -24,14 +24,17 @@ from flyte_core.errors import (
     StorageError,
     without_secrets,
 )
-from flyte_core.runtime.failures import is_retryable, user_frames
+from flyte_core.runtime.failures import is_retryable, mark_as_final, user_frames
 
 if TYPE_CHECKING:
     from flyteidl2.core import execution_pb2
 
     from flyte_core.errors import ErrorKind
 
-__all__ = ["ErrorReport"]
+__all__ = ["ErrorReport", "RemoteTraceback"]
+
+#: What stands between the text of a message and the traceback of the user's own code.
+_TRACEBACK = "\n\nTraceback (most recent call last):\n"
 
 #: Bytes of a message. Platforms take a document of more than 2 MiB for none.
 _MESSAGE_LIMIT = 3 << 19
@@ -45,6 +48,19 @@ _MISTAKES = (ImportError, SyntaxError, NameError, AttributeError, TypeError)
 # Tags of two fields of a length: their number, and wire type 2.
 _TIMESTAMP_TAG = 5 << 3 | 2
 _WORKER_TAG = 6 << 3 | 2
+# A third, of this project alone: the class of an error of flyte_core whose code does not tell it.
+_CLASS_TAG = 100 << 3 | 2
+
+
+class RemoteTraceback(Exception):
+    """Where a task failed in its container, and what it printed last; the cause of the task's error here.
+
+    Args:
+        text: for people.
+    """
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
 
 
 def _worker() -> str:
@@ -62,6 +78,7 @@ class ErrorReport:
         recoverable: whether another attempt could end otherwise.
         timestamp: when it happened, in seconds since 1970; default now. None where a document does not say.
         worker: name of the pod or container; default that of the environment.
+        error_class: name of the class in `flyte_core.errors`, where the code does not tell it.
 
     Example:
         >>> report = ErrorReport(code="ValueError", message="no rows", kind="user")
@@ -75,6 +92,7 @@ class ErrorReport:
     recoverable: bool = True
     timestamp: float | None = attrs.field(factory=time.time, eq=False)
     worker: str = attrs.field(factory=_worker)
+    error_class: str = ""
 
     @classmethod
     def from_exception(cls, error: BaseException) -> ErrorReport:
@@ -95,6 +113,7 @@ class ErrorReport:
             message=without_secrets(_text(error)),
             kind=kind,
             recoverable=_is_recoverable(error),
+            error_class=_class_name(error, code, kind),
         )
 
     def to_bytes(self) -> bytes:
@@ -117,6 +136,8 @@ class ErrorReport:
             extra += _field(_TIMESTAMP_TAG, stamp.SerializeToString())
         if self.worker:
             extra += _field(_WORKER_TAG, _valid(self.worker).encode())
+        if self.error_class:
+            extra += _field(_CLASS_TAG, self.error_class.encode())
         error.MergeFromString(extra)
         data: bytes = execution_pb2.ErrorDocument(error=error).SerializeToString(deterministic=True)
         return data
@@ -131,7 +152,7 @@ class ErrorReport:
         from flyteidl2.core import execution_pb2
 
         error = execution_pb2.ErrorDocument.FromString(data).error
-        timestamp, worker = _extra(error)
+        timestamp, worker, error_class = _extra(error)
         kinds: dict[int, ErrorKind] = {1: "user", 2: "system"}
         return cls(
             code=error.code,
@@ -140,7 +161,70 @@ class ErrorReport:
             recoverable=error.kind == execution_pb2.ContainerError.RECOVERABLE,
             timestamp=timestamp,
             worker=worker,
+            error_class=error_class,
         )
+
+    @property
+    def text(self) -> str:
+        """The message without the traceback."""
+        return self.message.partition(_TRACEBACK)[0]
+
+    @property
+    def traceback(self) -> str:
+        """The traceback of the user's own code, as Python prints it; empty where there is none."""
+        return "".join(self.message.partition(_TRACEBACK)[1:]).strip("\n")
+
+    def with_text(self, change: Callable[[str], str]) -> ErrorReport:
+        """Give the same report with another message.
+
+        Args:
+            change: makes it of this one's.
+        """
+        return attrs.evolve(self, message=change(self.message))
+
+    def as_exception(self, log: str = "") -> BaseRuntimeError:
+        """Give the exception that the task's failure is where it was started from, as if it had run there.
+
+        Args:
+            log: the last that the task printed.
+
+        Returns:
+            An exception of the same code and kind; its cause tells the traceback.
+        """
+        cls = _named_class(self.error_class) or _class_of(self.code, self.kind)
+        error = cls.__new__(cls)
+        BaseRuntimeError.__init__(error, self.code, self.kind, self.text, self.worker or None)
+        if not self.recoverable:
+            mark_as_final(error)
+        told = "\n".join(part for part in (self.traceback, log) if part)
+        error.__cause__ = RemoteTraceback(told) if told else None
+        return error
+
+
+def _class_of(code: str, kind: ErrorKind) -> type[BaseRuntimeError]:
+    from flyte_core import errors
+
+    known = {"DataValidationError": "RuntimeDataValidationError", "ReferenceTaskUsageError": "ReferenceTaskError"}
+    named = _named_class(known.get(code, code))
+    if named is not None and issubclass(named, errors.RuntimeUserError):
+        return named
+    kinds = {"user": errors.RuntimeUserError, "system": errors.RuntimeSystemError}
+    return kinds.get(kind, errors.RuntimeUnknownError)
+
+
+def _named_class(name: str) -> type[BaseRuntimeError] | None:
+    from flyte_core import errors
+
+    named = getattr(errors, name) if name in errors.__all__ else None
+    return named if isinstance(named, type) and issubclass(named, BaseRuntimeError) else None
+
+
+def _class_name(error: BaseException, code: str, kind: ErrorKind) -> str:
+    """Name the error's class, or the nearest of flyte_core that it derives from, where its code does not tell it."""
+    for cls in type(error).__mro__:
+        if _named_class(cls.__name__) is cls:
+            return "" if cls is _class_of(code, kind) else cls.__name__
+    return ""
 
 
 # ---- an exception as a report ------------------------------------------------------------------------------
@@ -169,6 +253,9 @@ def _text(error: BaseException) -> str:
         # Nothing of the user's has run: the message says it all.
         return text
     raised: BaseException | None = error
+    if isinstance(error.__cause__, RemoteTraceback):
+        told = str(error.__cause__).strip("\n")
+        return f"{text}\n\n{told}" if told.startswith(_TRACEBACK.strip("\n")) else text
     frames: list[traceback.FrameSummary] = []
     while raised is not None:
         frames = user_frames(raised)
@@ -177,8 +264,8 @@ def _text(error: BaseException) -> str:
         raised = raised.__cause__
     if raised is None:
         return text
-    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
-    return f"{text}\n\n{''.join([*lines, *traceback.format_exception_only(type(raised), raised)]).rstrip()}"
+    lines = [*traceback.format_list(frames), *traceback.format_exception_only(type(raised), raised)]
+    return f"{text}{_TRACEBACK}{''.join(lines).rstrip()}"
 
 
 # ---- the wire ------------------------------------------------------------------------------------------------
@@ -199,14 +286,18 @@ def _shortened(text: str) -> str:
 
 
 def _field(tag: int, content: bytes) -> bytes:
-    length, size = len(content), bytearray()
-    while length > 0x7F:
-        size.append(length & 0x7F | 0x80)
-        length >>= 7
-    return bytes((tag, *size, length)) + content
+    return _number(tag) + _number(len(content)) + content
 
 
-def _extra(error: execution_pb2.ContainerError) -> tuple[float | None, str]:
+def _number(number: int) -> bytes:
+    coded = bytearray()
+    while number > 0x7F:
+        coded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes((*coded, number))
+
+
+def _extra(error: execution_pb2.ContainerError) -> tuple[float | None, str, str]:
     from google.protobuf.timestamp_pb2 import Timestamp
     from google.protobuf.unknown_fields import UnknownFieldSet
 
@@ -215,6 +306,8 @@ def _extra(error: execution_pb2.ContainerError) -> tuple[float | None, str]:
     found = {field.field_number: field.data for field in fields}
     stamp = found.get(_TIMESTAMP_TAG >> 3)
     moment = Timestamp.FromString(stamp) if isinstance(stamp, bytes) else None
-    worker = found.get(_WORKER_TAG >> 3, b"")
-    text = worker.decode(errors="replace") if isinstance(worker, bytes) else ""
-    return None if moment is None else moment.seconds + moment.nanos / 1e9, text
+    worker, error_class = (
+        value.decode(errors="replace") if isinstance(value, bytes) else ""
+        for value in (found.get(_WORKER_TAG >> 3), found.get(_CLASS_TAG >> 3))
+    )
+    return None if moment is None else moment.seconds + moment.nanos / 1e9, worker, error_class

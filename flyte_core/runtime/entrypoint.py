@@ -30,14 +30,18 @@ if TYPE_CHECKING:
     from flyteidl2.task import common_pb2
 
     from flyte_core.models import PathRewrite, TaskContext
+    from flyte_core.runtime.channel import StdioChannel
     from flyte_core.runtime.documents import ErrorReport
     from flyte_core.runtime.termination import Termination
     from flyte_core.template import TaskTemplate
 
-__all__ = ["GRACE_VARIABLE", "main", "run_container"]
+__all__ = ["CHANGES_VARIABLE", "GRACE_VARIABLE", "main", "run_container"]
 
 #: Variable with the seconds that a task may clean up for after a signal; platforms wait 10 (Docker) or 30 (Kubernetes).
 GRACE_VARIABLE = "FLYTE_CORE_GRACE_SECONDS"
+
+#: Variable with what `flyte_core.runtime.changes` says of a task that ``override`` has changed.
+CHANGES_VARIABLE = "FLYTE_CORE_TASK_CHANGES"
 
 #: Names of the files below the outputs path, and of a run's first action.
 OUTPUTS_NAME, ERROR_NAME = "outputs.pb", "error.pb"
@@ -60,18 +64,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         args = EntrypointArgs.parse(words)
         grace = _grace()
+        channel = _channel()
     except InputError as e:
         sys.stderr.write(f"{e}\n\n{USAGE}")
         sys.exit(_USAGE)
-    sys.exit(run_container(args, grace))
+    sys.exit(run_container(args, grace, channel))
 
 
-def run_container(args: EntrypointArgs, grace: float = _GRACE) -> int:
+def run_container(args: EntrypointArgs, grace: float = _GRACE, channel: StdioChannel | None = None) -> int:
     """Run one task and report how it ended; for the main thread of a process of its own.
 
     Args:
         args: the command line.
         grace: seconds that the task may clean up for after a signal.
+        channel: the way to who runs the tasks that the task calls; default this process runs them.
 
     Returns:
         The status for the process to end with: 0 when ``outputs.pb`` or ``error.pb`` was written, else 1.
@@ -94,8 +100,8 @@ def run_container(args: EntrypointArgs, grace: float = _GRACE) -> int:
     termination.arm()
     try:
         _set_path()
-        task = _load(args)
-        if _run(args, task, termination):
+        task = _changed(_load(args, channel))
+        if _run(args, task, termination, channel):
             return _WRITTEN
     except (Exception, KeyboardInterrupt, SystemExit) as e:
         if termination.may_report():
@@ -113,6 +119,17 @@ def _grace() -> float:
         raise InputError("flyte-core-runtime", [f"{GRACE_VARIABLE} is {text!r}; allowed: a number of seconds"]) from e
 
 
+def _channel() -> StdioChannel | None:
+    from flyte_core.runtime.channel import CONTROLLER_VARIABLE, STDIO, StdioChannel
+
+    wanted = os.environ.get(CONTROLLER_VARIABLE)
+    if not wanted:
+        return None
+    if wanted != STDIO:
+        raise InputError("flyte-core-runtime", [f"{CONTROLLER_VARIABLE} is {wanted!r}; allowed: {STDIO}"])
+    return StdioChannel.open()
+
+
 def _set_path() -> None:
     """Make the working directory importable, as the installed command does not, and what the environment adds."""
     added = [os.getcwd(), *_added_paths()]  # noqa: PTH109 - pathlib is slow to import
@@ -126,7 +143,7 @@ def _added_paths() -> list[str]:
 # ---- the task --------------------------------------------------------------------------------------------
 
 
-def _load(args: EntrypointArgs) -> TaskTemplate:
+def _load(args: EntrypointArgs, channel: StdioChannel | None) -> TaskTemplate:
     from flyte_core.runtime.loading import load_task, unpickle_task
 
     if args.tgz is None and args.pkl is not None:
@@ -142,6 +159,9 @@ def _load(args: EntrypointArgs) -> TaskTemplate:
         )
     if args.tgz is not None:
         _unpack(args.tgz, args.dest or ".")
+        if channel is not None:
+            # Files that lie beside the code are found from there, as on the machine that the run was started from.
+            os.chdir(args.dest or ".")
     return load_task(args.resolver, args.resolver_args)
 
 
@@ -161,7 +181,21 @@ def _unpack(tgz: str, destination: str) -> None:
     importlib.invalidate_caches()
 
 
-def _run(args: EntrypointArgs, task: TaskTemplate, termination: Termination) -> bool:
+def _changed(task: TaskTemplate) -> TaskTemplate:
+    """Give the task with what ``override`` has changed on it where it was called."""
+    text = os.environ.get(CHANGES_VARIABLE)
+    if not text:
+        return task
+    import json
+
+    from flyte_core.runtime.changes import changed
+
+    return changed(task, json.loads(text))
+
+
+def _run(
+    args: EntrypointArgs, task: TaskTemplate, termination: Termination, channel: StdioChannel | None = None
+) -> bool:
     """Run the task and write its outputs; False when a signal came first, which its own thread reports."""
     import asyncio
 
@@ -170,7 +204,7 @@ def _run(args: EntrypointArgs, task: TaskTemplate, termination: Termination) -> 
         assert current is not None
         if not termination.may_start(lambda: _cancel(loop, current)):
             return False
-        outputs = await _outputs(args, task)
+        outputs = await _outputs(args, task, channel)
         # From here on a signal changes nothing: the task has done its work.
         if not termination.may_report():
             return False
@@ -191,7 +225,7 @@ def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
         loop.call_soon_threadsafe(task.cancel)
 
 
-async def _outputs(args: EntrypointArgs, task: TaskTemplate) -> common_pb2.Outputs:
+async def _outputs(args: EntrypointArgs, task: TaskTemplate, channel: StdioChannel | None) -> common_pb2.Outputs:
     import asyncio
 
     from flyte_core.runtime.container import ContainerController, rewrite_paths
@@ -202,7 +236,16 @@ async def _outputs(args: EntrypointArgs, task: TaskTemplate) -> common_pb2.Outpu
     context = await _context(args, {pair.key: pair.value for pair in inputs.context})
     if context.raw_data_path.path_rewrite is not None:
         rewrite_paths(inputs, context.raw_data_path.path_rewrite)
-    return await ContainerController(context).run_stored(task, inputs)
+    if channel is None:
+        return await ContainerController(context).run_stored(task, inputs)
+    from pathlib import Path
+
+    from flyte_core.runtime.stdio import StdioController
+
+    # Started by a run on somebody's machine, not by a cluster.
+    context = context.replace(mode="local")
+    controller = StdioController(context, channel, root_dir=Path.cwd(), by_name=args.pkl is not None)
+    return await controller.run_stored(task, inputs)
 
 
 def _parsed(data: bytes, url: str) -> common_pb2.Inputs:
@@ -314,7 +357,9 @@ def _report(args: EntrypointArgs, report: ErrorReport) -> int:
     """Tell the log and the platform why the task failed, and give the process's status."""
     from flyte_core._syncify import run_coroutine
 
-    sys.stderr.write(f"{report.message}\n")
+    if not os.environ.get("FLYTE_CORE_CONTROLLER"):
+        # Else the failure is told where the run was started from.
+        sys.stderr.write(f"{report.message}\n")
     try:
         run_coroutine(_write(_output_url(args, ERROR_NAME), report.to_bytes()))
     except Exception as e:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import attrs
 
@@ -38,6 +38,7 @@ class RunOptions:
         interruptible: overrides the tasks' own setting.
         queue: overrides the tasks' own setting.
         service_account: service account for what the executor creates.
+        copy_style: which code a bundle holds, where the executor makes one: ``loaded_modules``, ``all`` or ``none``.
         on_event: called with each `TaskEvent`, from any thread; what it raises ends the run.
         on_outputs: called with the literals that the run's outputs are stored as, before the run ends well; never by
             an executor that has none at hand, nor when a plugin replaced the outputs.
@@ -60,6 +61,7 @@ class RunOptions:
     interruptible: bool | None = None
     queue: str | None = None
     service_account: str | None = None
+    copy_style: Literal["loaded_modules", "all", "none"] = "loaded_modules"
     on_event: Callable[[TaskEvent], None] | None = None
     on_outputs: Callable[[common_pb2.Outputs], None] | None = None
     registry: Registry | None = None

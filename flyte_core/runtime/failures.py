@@ -14,6 +14,7 @@ __all__ = [
     "as_task_error",
     "is_own_file",
     "is_retryable",
+    "mark_as_final",
     "package_folders",
     "trim_traceback",
     "user_frames",
@@ -126,4 +127,9 @@ def as_task_error(error: Exception, task_name: str) -> BaseRuntimeError | HookEr
 
 def is_retryable(error: BaseException) -> bool:
     """Whether another attempt could end otherwise; a value of a wrong type or size stays what it is."""
-    return getattr(error, "code", None) not in _FINAL_CODES
+    return getattr(error, "code", None) not in _FINAL_CODES and not getattr(error, "_flyte_core_final", False)
+
+
+def mark_as_final(error: BaseException) -> None:
+    """Remember that no other attempt could end otherwise, as a container has said of its task's failure."""
+    error._flyte_core_final = True  # type: ignore[attr-defined] # any exception may carry attributes

@@ -30,7 +30,8 @@ from flyte_core.models import (
 )
 from flyte_core.registry import TaskPluginRegistry
 from flyte_core.report import Report
-from flyte_core.runtime.actions import attempt, current_registry, current_threads
+from flyte_core.runtime.actions import current_registry, current_threads
+from flyte_core.runtime.attempts import AttemptRunner, in_this_process
 from flyte_core.runtime.events import EventKind, TaskEvent
 from flyte_core.runtime.executor import RunHandle, RunOptions
 from flyte_core.runtime.failures import as_task_error, is_retryable
@@ -51,6 +52,7 @@ __all__ = [
     "LocalController",
     "LocalExecutor",
     "current_action",
+    "encode_inputs",
     "home_loop",
     "runs_folder",
     "write_report",
@@ -97,14 +99,16 @@ class _SyncFuture(concurrent.futures.Future[Any]):
 
 
 class LocalController:
-    """Runs the tasks of one run in this process.
+    """Runs the tasks of one run, orchestrated by this process.
 
     Args:
         options: the run's options.
         handle: the run's name and folder.
+        execute: executes one attempt of an action; default in this process.
     """
 
-    def __init__(self, options: RunOptions, handle: RunHandle) -> None:
+    def __init__(self, options: RunOptions, handle: RunHandle, execute: AttemptRunner = in_this_process) -> None:
+        self._execute = execute
         self.registry = options.registry if options.registry is not None else TaskPluginRegistry
         self.handle = handle
         self.events: collections.deque[TaskEvent] = collections.deque(maxlen=_KEPT_EVENTS)
@@ -160,6 +164,26 @@ class LocalController:
         threading.Thread(target=work, name="flyte_core-nested-run", daemon=True).start()
         return future
 
+    async def submit_stored(self, task: TaskTemplate, inputs: common_pb2.Inputs) -> common_pb2.Outputs:
+        """Run a task as a child of the calling one, with inputs and outputs as they are stored.
+
+        Args:
+            task: the template.
+            inputs: its inputs as a message, defaults among them.
+        """
+        parent = current_action.get()
+        assert parent is not None, "only tasks call with stored inputs"
+        hooks = self.registry.hooks_for(task)
+        codec = interface_codec(task.native_interface, task.name)
+        core = functools.partial(self._run_task, hooks)
+        run = hooks.wrap("run_task", core)
+        if run is core:
+            action = self._new_action(task, parent, inputs.SerializeToString(deterministic=True))
+            return (await self._run_action(action, hooks, codec, inputs, decoded=False))[1]
+        # A plugin in between wants to see values.
+        value = await run(task, await codec.adecode_inputs(inputs))
+        return await codec.aencode_outputs(value, task.name, limit=task.max_inline_io_bytes)
+
     def record_trace(self, record: TraceRecord) -> None:
         """Keep what a traced function did."""
         self.traces.append(record)
@@ -191,19 +215,36 @@ class LocalController:
             action = LocalAction(task, self._root_context(), None)
             # What a caller outside of any task gives is stored with the run's own data.
             with use_task_context(action.context):
-                message = await _encode_inputs(codec, task, inputs)
+                message = await encode_inputs(codec, task, inputs)
         else:
-            message = await _encode_inputs(codec, task, inputs)
+            message = await encode_inputs(codec, task, inputs)
             action = self._new_action(task, parent, message.SerializeToString(deterministic=True))
+        value, outputs = await self._run_action(action, hooks, codec, message)
+        if parent is None:
+            self._root_outputs = value, outputs
+        return value
+
+    async def _run_action(
+        self,
+        action: LocalAction,
+        hooks: TaskHooks,
+        codec: InterfaceCodec,
+        message: common_pb2.Inputs,
+        *,
+        decoded: bool = True,
+    ) -> tuple[Any, common_pb2.Outputs]:
+        """Give an action's outputs, as the value too where that is wanted."""
         started = time.monotonic()
         self._tell("started", action)
         tokens = (current_action.set(action), home_loop.set(asyncio.get_running_loop()))
+        value = None
         try:
             with use_task_context(action.context):
                 outputs, cached = await self._results.lookup_or_run(
-                    task, message, lambda: self._attempts(action, hooks, codec, message)
+                    action.task, message, lambda: self._attempts(action, hooks, codec, message)
                 )
-                value = codec.decode_outputs(outputs) if codec.is_sync else await codec.adecode_outputs(outputs)
+                if decoded:
+                    value = codec.decode_outputs(outputs) if codec.is_sync else await codec.adecode_outputs(outputs)
                 await write_report(action)
         except Exception as e:  # whatever it is, the task has failed
             error = await self._failed(action, started, e)
@@ -213,10 +254,8 @@ class LocalController:
         finally:
             home_loop.reset(tokens[1])
             current_action.reset(tokens[0])
-        if parent is None:
-            self._root_outputs = value, outputs
         self._tell("cached" if cached else "succeeded", action, seconds=time.monotonic() - started)
-        return value
+        return value, outputs
 
     async def _failed(self, action: LocalAction, started: float, e: Exception) -> Exception:
         """Write the report of an action that failed, tell of it, and give the error that is the task's."""
@@ -237,12 +276,7 @@ class LocalController:
         retries = retry_from_request(task.retries)
         for number in range(1, retries.count + 2):
             try:
-                # Read anew for each attempt, so that one attempt's changes to a list do not reach the next.
-                kwargs = codec.decode_inputs(message) if codec.is_sync else await codec.adecode_inputs(message)
-                value = await attempt(task, hooks, kwargs)
-                if codec.is_sync:
-                    return codec.encode_outputs(value, task.name, limit=task.max_inline_io_bytes)
-                return await codec.aencode_outputs(value, task.name, limit=task.max_inline_io_bytes)
+                return await self._execute(action, hooks, codec, message, number)
             except Exception as e:  # whatever it is, another attempt may do without
                 error = as_task_error(e, task.name)
                 if number > retries.count or not is_retryable(error):
@@ -319,7 +353,8 @@ class LocalController:
             self._options.on_event(event)
 
 
-async def _encode_inputs(codec: InterfaceCodec, task: TaskTemplate, inputs: Mapping[str, Any]) -> common_pb2.Inputs:
+async def encode_inputs(codec: InterfaceCodec, task: TaskTemplate, inputs: Mapping[str, Any]) -> common_pb2.Inputs:
+    """Give the inputs of a call as a message."""
     limit = task.max_inline_io_bytes
     try:
         if codec.is_sync:
@@ -388,6 +423,8 @@ class _LocalRun:
 class LocalExecutor:
     """Runs tasks in this process; the executor that ``run`` uses unless told otherwise.
 
+    Executors whose runs this process orchestrates derive from it and have a `make_controller` of their own.
+
     Example:
         See `flyte_core.runtime.Executor`.
     """
@@ -400,10 +437,14 @@ class LocalExecutor:
         name = options.name or f"r{generate_random_name().replace('-', '')[:19]}"
         base = options.run_base_dir or str(runs_folder() / name)
         handle = RunHandle(name=name, url=base)
-        controller = LocalController(options, handle)
+        controller = self.make_controller(options, handle)
         work = asyncio.ensure_future(controller.run_root(task, inputs))
         self._runs[name] = _LocalRun(controller, work)
         return handle
+
+    def make_controller(self, options: RunOptions, handle: RunHandle) -> LocalController:
+        """Make the controller of a run."""
+        return LocalController(options, handle)
 
     async def wait(self, run: RunHandle) -> Any:
         """Wait for the run's end; when the waiting is cancelled, so is the run."""

@@ -160,8 +160,8 @@ def with_runcontext(
 ) -> Runner:
     """Give something that runs tasks with options.
 
-    Arguments have the names of the Flyte SDK's; those about bundles and a cluster's cache (``copy_style``,
-    ``dry_run``, ``copy_bundle_to``, ``interactive_mode``, ``cache_lookup_scope``) have nothing to act on locally.
+    Arguments have the names of the Flyte SDK's; ``copy_style`` says which code goes into containers, and
+    ``dry_run``, ``copy_bundle_to``, ``interactive_mode`` and ``cache_lookup_scope`` have nothing to act on.
 
     Args:
         mode: ``local``, or the name of an installed executor; default ``local``.
@@ -223,6 +223,7 @@ def with_runcontext(
         interruptible=interruptible,
         queue=queue,
         service_account=service_account,
+        copy_style=copy_style,
         on_event=on_event,
     )
     return Runner(mode or LOCAL, options)

@@ -11,10 +11,11 @@ import pytest
 
 from tests.docs.blocks import CHECKED, Block, BlockError, Page, read_blocks, read_needs
 from tests.support.engines import image_of_the_docs
+from tests.support.task_images import image_of_the_docs_tasks
 
 ROOT = Path(__file__).parents[2]
 #: What a page may need of the machine; each makes it ready, skips the test, or fails it where it must be there.
-NEEDS = {"docker": image_of_the_docs}
+NEEDS = {"docker": image_of_the_docs, "tasks": image_of_the_docs_tasks}
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "plugins").glob("*/README.md"))]
 

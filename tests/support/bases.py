@@ -136,7 +136,7 @@ def _libraries(binaries: list[Path]) -> set[str]:
     asked = subprocess.run(["ldd", *map(str, binaries)], capture_output=True, text=True, check=False).stdout
     found = {word for line in asked.splitlines() for word in line.split() if word.startswith("/") and ":" not in word}
     # What the executables in wheels need besides, uv's among them.
-    for pattern in ("libgcc_s.so.1", "libdl.so.2", "librt.so.1", "libpthread.so.0", "libresolv.so.2"):
+    for pattern in ("libgcc_s.so.1", "libstdc++.so.6", "libdl.so.2", "librt.so.1", "libpthread.so.0", "libresolv.so.2"):
         found.update(glob.glob(f"/lib/*-linux-gnu/{pattern}") or glob.glob(f"/lib64/{pattern}"))
     return found
 

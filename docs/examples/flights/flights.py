@@ -22,7 +22,8 @@ from flyte_core.models import Cache, Resources, RetryStrategy, Secret
 #: A flight counts as late from this many minutes on, as the US Department of Transportation counts.
 LATE_MINUTES = 15
 
-PYTHON = "python:3.12-slim"
+#: What the tasks run in on a cluster, and with ``--on docker``, which needs flyte_core in it.
+IMAGE = os.environ.get("FLIGHTS_IMAGE", "python:3.12-slim")
 
 
 @dataclass
@@ -51,7 +52,7 @@ latest_routes = SQLTask(
     outputs=list[Route],
     # On a cluster it runs in a container of its own, and needs no connector.
     as_container=True,
-    image=PYTHON,
+    image=IMAGE,
 )
 ranking = flyte_core.TaskEnvironment.from_task("flights-routes", latest_routes)
 
@@ -59,7 +60,7 @@ ranking = flyte_core.TaskEnvironment.from_task("flights-routes", latest_routes)
 counting = flyte_core.TaskEnvironment(
     "flights",
     description="Counts the flights that left New York City in 2013.",
-    image=PYTHON,
+    image=IMAGE,
     resources=Resources(cpu=1, memory="512Mi"),
     env_vars={"PYTHONHASHSEED": "0"},
     depends_on=[ranking],
@@ -69,14 +70,14 @@ counting = flyte_core.TaskEnvironment(
 writing = flyte_core.TaskEnvironment(
     "flights-letter",
     description="Puts the numbers into words.",
-    image=PYTHON,
+    image=IMAGE,
     resources=Resources(cpu="250m", memory="128Mi"),
     secrets=[Secret(key="smtp-password", group="letters", as_env_var="SMTP_PASSWORD")],
 )
 
 # The environment of the task that calls the others is deployed together with theirs.
 reporting = flyte_core.TaskEnvironment(
-    "flights-report", image=PYTHON, resources=Resources(cpu=1, memory="256Mi"), depends_on=[counting, writing]
+    "flights-report", image=IMAGE, resources=Resources(cpu=1, memory="256Mi"), depends_on=[counting, writing]
 )
 
 

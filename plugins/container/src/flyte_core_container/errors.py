@@ -14,6 +14,7 @@ __all__ = [
     "OutputError",
     "PathInTemplateError",
     "TemplateValueError",
+    "UnseenFilesError",
 ]
 
 
@@ -79,3 +80,10 @@ class ContainerLostError(RuntimeSystemError):
 
     def __init__(self, message: str) -> None:
         super().__init__("ContainerLost", message)
+
+
+class UnseenFilesError(RuntimeUserError):
+    """The container engine is on another machine, and a run would need it to see this one's files."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("UnseenFiles", message)

@@ -12,7 +12,12 @@ import attrs
 
 from flyte_core import logger
 from flyte_core.runtime.blocking import in_thread, to_its_end
-from flyte_core_container.errors import ContainerFailedError, ContainerLostError, EngineUnavailableError
+from flyte_core_container.errors import (
+    ContainerFailedError,
+    ContainerLostError,
+    EngineUnavailableError,
+    UnseenFilesError,
+)
 from flyte_core_container.local.answers import EngineGone, EngineRefusal
 from flyte_core_container.local.files import extract, pack
 from flyte_core_container.local.images import missing_image, pull
@@ -46,12 +51,16 @@ class Mount:
         there: its path in the container.
         is_output: whether it is read back after the end.
         may_bind: whether it may be the container's own folder, not a copy, where the engine sees it.
+        may_copy: whether a copy does, where the engine does not see it.
+        read_only: whether the container may only read it.
     """
 
     here: Path
     there: PurePosixPath
     is_output: bool = False
     may_bind: bool = True
+    may_copy: bool = True
+    read_only: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -182,10 +191,22 @@ class Container:
         engine.reap_once()
         self._bound = [mount for mount in spec.mounts if mount.may_bind and engine.sees_files]
         self._copied = [mount for mount in spec.mounts if mount not in self._bound]
+        unseen = [mount for mount in self._copied if not mount.may_copy]
+        if unseen:
+            raise UnseenFilesError(
+                f"task {spec.task!r}: the container engine is on another machine and does not see {unseen[0].here}; "
+                f"give the run a raw_data_path and a run_base_dir that both reach, such as s3://bucket/folder"
+            )
         if self._bound:
             # Not "Binds", with which the engine makes a missing folder instead of saying so.
             host["Mounts"] = [
-                {"Type": "bind", "Source": str(mount.here), "Target": str(mount.there)} for mount in self._bound
+                {
+                    "Type": "bind",
+                    "Source": str(mount.here),
+                    "Target": str(mount.there),
+                    **({"ReadOnly": True} if mount.read_only else {}),
+                }
+                for mount in self._bound
             ]
         config = {**spec.config, "Image": spec.image, "Cmd": spec.command, "HostConfig": host}
         # Kept from here on, where a cancelled caller has no ear for it.
