@@ -25,6 +25,7 @@ BUILT_IN = {
     "serialize": ("flyte_core.cli.serialize", "Write the tasks of a file as Flyte TaskSpecs."),
     "build": ("flyte_core.cli.build", "Build the images of a file's environments, unless they exist."),
     "bundle": ("flyte_core.cli.bundle", "Pack the code of a file or folder, as a container gets it."),
+    "config": ("flyte_core.cli.config", "Show the settings, and where they came from."),
     "plugins": ("flyte_core.cli.plugins", "List and describe installed plugins, without importing them."),
     "doctor": ("flyte_core.cli.doctor", "Check the installation, settings, cache and plugins."),
 }

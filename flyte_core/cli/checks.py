@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import attrs
 import importlib_metadata
 
+from flyte_core.cli.config import shown_settings
 from flyte_core.cli.failure import Failure
 from flyte_core.cli.finding import Finding
 from flyte_core.cli.pluginchecks import check_plugins
 from flyte_core.cli.settings import read_settings
-from flyte_core.config import Settings
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
+
+    from flyte_core.config import Settings
 
 __all__ = ["Finding", "run_checks"]
 
@@ -101,16 +102,8 @@ def _requirement(requirement: Requirement, area: str) -> Finding:
 
 
 def _check_settings(settings: Settings) -> Iterator[Finding]:
-    for field in attrs.fields(Settings):
-        setting = getattr(settings, field.name)
-        if field.name != "plugins":
-            yield Finding(area="settings", text=f"{field.name} = {setting.value} ({setting.source})")
-    plugins = settings.plugins.value
-    for key, distribution in sorted(plugins.choose.items()):
-        yield Finding(area="settings", text=f"plugins: {key} = {distribution} ({plugins.source(key)})")
-    for verb, keys in (("block", plugins.block), ("require", plugins.require)):
-        for key in sorted(keys):
-            yield Finding(area="settings", text=f"plugins: {verb} {key} ({plugins.source(key)})")
+    for one in shown_settings(settings):
+        yield Finding(area="settings", text=f"{one.name} = {one.value} ({one.source})")
 
 
 def _check_cache(settings: Settings) -> Iterator[Finding]:
