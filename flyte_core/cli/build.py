@@ -54,7 +54,7 @@ def command(target: str, names: tuple[str, ...], as_json: bool, debug: bool, **c
 
 def _build(target: str, names: Sequence[str], choices: Mapping[str, Any], *, as_json: bool, debug: bool) -> None:
     from flyte_core._syncify import run_coroutine
-    from flyte_core.images.environments import build_each, images_of
+    from flyte_core.images.environments import build_each, completed, images_of
     from flyte_core.images.settings import image_settings
 
     read_settings()
@@ -66,6 +66,7 @@ def _build(target: str, names: Sequence[str], choices: Mapping[str, Any], *, as_
     def say(image: Image, text: str) -> None:
         plans.setdefault(image, []).append(text)
 
+    found = run_coroutine(completed(found))
     coroutine = build_each([one.image for one in found], say=say, progress=_show_line, measured=True, **choices)
     rows = _rows(found, run_coroutine(coroutine), plans)
     if as_json:

@@ -69,7 +69,7 @@ def command(target: str, folder: Path | None, as_json: bool, debug: bool, dry_ru
 
 def _root(target: str, chosen: str | None, *, debug: bool) -> tuple[Path, str]:
     path = Path(target)
-    if path.is_dir() and not (path / "__init__.py").is_file():
+    if path.is_dir():
         if chosen == "loaded":
             raise Failure(f"{target} is a folder, of which no modules are imported; give a file, or --copy-style all")
         return path, "all"

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import importlib_metadata
 
-from flyte_core.cli.config import shown_settings
+from flyte_core.cli.config import shown_image_settings, shown_settings
 from flyte_core.cli.failure import Failure
 from flyte_core.cli.finding import Finding
 from flyte_core.cli.pluginchecks import check_plugins
 from flyte_core.cli.settings import read_settings
+from flyte_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -104,6 +105,11 @@ def _requirement(requirement: Requirement, area: str) -> Finding:
 def _check_settings(settings: Settings) -> Iterator[Finding]:
     for one in shown_settings(settings):
         yield Finding(area="settings", text=f"{one.name} = {one.value} ({one.source})")
+    try:
+        for one in shown_image_settings():
+            yield Finding(area="settings", text=f"{one.name} = {one.value} ({one.source})")
+    except ConfigError as error:
+        yield Finding(area="settings", status="problem", text=str(error))
 
 
 def _check_cache(settings: Settings) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from flyte_core.config import Settings
 
-__all__ = ["ShownSetting", "command", "shown_settings"]
+__all__ = ["ShownSetting", "command", "shown_image_settings", "shown_settings"]
 
 _HELP = """Show every setting with its value and where that came from.
 
@@ -36,7 +36,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the settings as one JSON list.")
 def show(as_json: bool, **flags: str | None) -> None:
     """Show every setting."""
-    found = [*shown_settings(read_settings(**flags)), *_of_images()]
+    found = [*shown_settings(read_settings(**flags)), *shown_image_settings()]
     if as_json:
         out_json([attrs.asdict(one) for one in found])
         return
@@ -76,7 +76,7 @@ def shown_settings(settings: Settings) -> Iterator[ShownSetting]:
             yield ShownSetting(name=f"plugins: {verb}", value=key, source=plugins.source(key))
 
 
-def _of_images() -> Iterator[ShownSetting]:
+def shown_image_settings() -> Iterator[ShownSetting]:
     """Give what is said of images; what is not said is left out."""
     import os
 

@@ -15,13 +15,14 @@ from flyte_core.cli.loading import Loaded, load_target
 from flyte_core.cli.settings import read_settings
 from flyte_core.cli.specs import FORMATS, SpecFile, as_dict, encode, specs_of, write_files
 from flyte_core.cli.tasks import tasks_of
-from flyte_core.models import SerializationContext
+from flyte_core.models import ImageCache, SerializationContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flyteidl2.task.task_definition_pb2 import TaskSpec
 
+    from flyte_core.cli.tasks import Task
     from flyte_core.config import Settings
 
 __all__ = ["command"]
@@ -79,9 +80,24 @@ def _specs(target: str, settings: Settings, choices: Mapping[str, Any], *, debug
         root_dir=(choices["root"] or loaded.root).resolve(),
     )
     tasks = tasks_of(loaded.module)
+    sctx.image_cache = _named_images(tasks)
     if not tasks:
         raise Failure(f"{target} has no tasks; declare one with @env.task of a TaskEnvironment")
     return specs_of(tasks, sctx, whole_tracebacks=debug)
+
+
+def _named_images(tasks: Sequence[Task]) -> ImageCache | None:
+    """Give the images by environment where the settings call some by a name; None where they do not."""
+    from flyte_core.images.environments import images_of
+    from flyte_core.images.refs import resolved
+    from flyte_core.images.settings import image_settings
+
+    settings = image_settings()
+    if not settings.refs:
+        return None
+    environments = [env for task in tasks if task.parent_env is not None and (env := task.parent_env()) is not None]
+    found = images_of(dict.fromkeys(environments), settings)
+    return ImageCache({one.environment: resolved(one.image, settings).uri for one in found})
 
 
 def _content_version(loaded: Loaded) -> str:

@@ -50,7 +50,7 @@ def choose_builder(name: str | None, settings: ImageSettings) -> tuple[str, Imag
     wanted = name if name not in (None, _ANY) else settings.builder
     chosen = wanted if wanted not in (None, _ANY) else _only_one()
     factory: Any = TaskPluginRegistry.load("image_builder", chosen)
-    builder = factory()
+    builder: Any = factory() if callable(factory) else factory
     if not callable(getattr(builder, "build_image", None)) or not callable(getattr(builder, "get_checkers", None)):
         raise PluginLoadError(
             f"image builder {chosen!r} is a {type(builder).__name__} without build_image and get_checkers; its entry "

@@ -14,18 +14,19 @@ from attrs import evolve, field, frozen
 
 from flyte_core._locks import machine_lock
 from flyte_core._logging import logger
-from flyte_core.errors import ImageBuildError
+from flyte_core.errors import ImageBuildError, InvalidTypeError
 from flyte_core.images.checking import pushed_size
 from flyte_core.images.choosing import choose_builder
 from flyte_core.images.existence import Existence, look_up, split_digest
 from flyte_core.images.once import InFlight
 from flyte_core.images.protocol import BuildRequest, ImageBuilder, building
+from flyte_core.images.references import ImageReference
 from flyte_core.images.refs import resolved
 from flyte_core.images.settings import image_settings
+from flyte_core.models import Image
 
 if TYPE_CHECKING:
     from flyte_core.images.settings import ImageSettings
-    from flyte_core.models import Image
 
 __all__ = ["BuildResult", "ImageBuildEngine", "build_image"]
 
@@ -110,7 +111,8 @@ class ImageBuildEngine:
         Raises:
             ImageBuildError: it could not be built, or in CI nobody can say whether it exists.
             PluginError: there is no such builder, or no single one, or it is broken.
-            InvalidValueError: a layer's source is not right.
+            InvalidTypeError: it is no image.
+        InvalidValueError: its name is none that registries know, or a layer's source is not right.
         """
         return (await build_image(image, builder=builder, dry_run=dry_run, force=force)).uri
 
@@ -175,6 +177,8 @@ async def build_image(
     from flyte_core.registry import TaskPluginRegistry
 
     started = time.monotonic()
+    if not isinstance(image, Image):
+        raise InvalidTypeError("build", "image", image, "an Image")
     settings = settings or image_settings()
     image = resolved(image, settings)
     if not image.name:
@@ -182,6 +186,8 @@ async def build_image(
     name, made = choose_builder(builder, settings)
     # Sources are read here, which may take a moment.
     uri = await asyncio.to_thread(lambda: image.uri)
+    # Told before anything is done; a builder's program would say less.
+    ImageReference.parse(uri)
     wanted = image.registry is not None if push is None else push
     if wanted and not image.registry:
         raise ImageBuildError(

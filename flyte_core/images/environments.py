@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flyte_core._syncify import syncify
 from flyte_core.errors import ImageBuildError, InvalidTypeError
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from flyte_core.environment import Environment
     from flyte_core.images.settings import ImageSettings
     from flyte_core.models import Image, ImageCache
+    from flyte_core.registry import Registry
+    from flyte_core.template import TaskTemplate
 
-__all__ = ["EnvironmentImage", "build", "build_each", "build_images", "images_of"]
+__all__ = ["EnvironmentImage", "build", "build_each", "build_images", "completed", "images_of"]
 
 #: Builds at a time; each keeps the engine's cores busy by itself, and its waiting for the network overlaps.
 _AT_ONCE = 4
@@ -73,7 +75,7 @@ async def build_images(envs: Environment) -> ImageCache:
     """
     from flyte_core.models import ImageCache
 
-    found = images_of([envs], image_settings())
+    found = await completed(images_of([envs], image_settings()))
     results = await _build_all([one.image for one in found])
     lookup = {one.environment: result.pinned for one, result in zip(found, results, strict=True)}
     return ImageCache(image_lookup=dict(sorted(lookup.items())))
@@ -86,10 +88,12 @@ class EnvironmentImage:
     Args:
         environment: the environment's name.
         image: the image.
+        tasks: the tasks that run in it.
     """
 
     environment: str
     image: Image
+    tasks: tuple[TaskTemplate, ...] = ()
 
 
 def images_of(environments: Iterable[Environment], settings: ImageSettings) -> list[EnvironmentImage]:
@@ -103,7 +107,7 @@ def images_of(environments: Iterable[Environment], settings: ImageSettings) -> l
         InvalidTypeError: one of them is no environment.
         ImageBuildError: two different environments have one name.
     """
-    from flyte_core.environment import Environment
+    from flyte_core.environment import Environment, TaskEnvironment
 
     found: dict[str, Environment] = {}
     waiting = list(environments)
@@ -116,7 +120,33 @@ def images_of(environments: Iterable[Environment], settings: ImageSettings) -> l
         if env.name not in found:
             found[env.name] = env
             waiting += env.depends_on
-    return [EnvironmentImage(environment=name, image=_image_of(env, settings)) for name, env in found.items()]
+    return [
+        EnvironmentImage(
+            environment=name,
+            image=_image_of(env, settings),
+            tasks=tuple(env.tasks.values()) if isinstance(env, TaskEnvironment) else (),
+        )
+        for name, env in found.items()
+    ]
+
+
+async def completed(found: Iterable[EnvironmentImage], registry: Registry | None = None) -> list[EnvironmentImage]:
+    """Give images that flyte_core is installed into the plugins that their tasks need, at the versions installed here.
+
+    Args:
+        found: the images; those that do not install this version of flyte_core stay as they are.
+        registry: where plugins are looked up; default the process's own.
+
+    Raises:
+        ImageBuildError: flyte_core or a plugin is installed from a folder, and no wheel of it can be built.
+    """
+    from flyte_core.images.installed import needed_distributions, with_installed
+    from flyte_core.registry import TaskPluginRegistry
+
+    plugins = registry if registry is not None else TaskPluginRegistry
+    return [
+        evolve(one, image=await with_installed(one.image, needed_distributions(one.tasks, plugins))) for one in found
+    ]
 
 
 def _image_of(env: Environment, settings: ImageSettings) -> Image:

@@ -46,6 +46,15 @@ def test_a_folder_is_packed_with_all_of_its_files(cli, folder, tmp_path):
     assert os.path.basename(path) == f"fast{summary.rpartition(' ')[2]}.tar.gz"
 
 
+def test_a_package_is_a_folder_too(cli, folder, tmp_path):
+    (folder / "__init__.py").touch()
+
+    cli("bundle", str(folder), "--out", str(tmp_path / "out"))
+
+    (path,) = (tmp_path / "out").glob("*.tar.gz")
+    assert {"__init__.py", "bundled_tasks.py", "query.sql"} <= set(names(path))
+
+
 def test_a_file_is_packed_with_the_modules_that_it_imports(cli, folder, tmp_path):
     result = cli("bundle", str(folder / "bundled_tasks.py"), "--include", "*.sql", "--json")
     document = json.loads(result.out)

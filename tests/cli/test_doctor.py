@@ -256,3 +256,12 @@ def test_the_folder_of_runs_is_told_with_what_it_takes(cli, flows, tmp_path, mon
     (folder / "r1" / "raw_data").mkdir(parents=True)
     (folder / "r1" / "raw_data" / "x").write_bytes(bytes(1_250_000))
     assert told() == [f"{folder} has 1 run, 1.2 MB"]
+
+
+def test_settings_of_images_are_shown_and_checked(doctor, project):
+    (project / "flyte_core.toml").write_text('[images]\nbuilder = "docker"\n')
+    assert any(one["text"].startswith("images.builder = docker (") for one in doctor()[0])
+
+    (project / "flyte_core.toml").write_text('[images]\nbilder = "docker"\n')
+    (problem,) = problems(doctor()[0])
+    assert "unknown key 'bilder'; did you mean 'builder'?" in problem["text"]

@@ -223,3 +223,43 @@ def test_modules_are_named_from_the_root(cli, write, flows, project):
     write((project / flows).read_text(), "deep/er/flow_in_depth.py")
     args = cli("serialize", "deep/er/flow_in_depth.py", "--root", ".").json()[0]["task_template"]["container"]["args"]
     assert "deep.er.flow_in_depth" in args
+
+
+def test_images_that_the_settings_call_by_a_name_are_in_the_specifications(cli, write, project):
+    (project / "flyte_core.toml").write_text(
+        '[images.refs]\ngpu = "gpu.example.com/gpu:1"\ndefault = "example.com/base:1"\n'
+    )
+    flows = write("""
+from flyte_core import Image, TaskEnvironment
+
+plain = TaskEnvironment("plain")
+named = TaskEnvironment("named", image=Image.from_ref_name("gpu"))
+
+@plain.task
+async def one() -> None: ...
+
+@named.task
+async def two() -> None: ...
+""")
+
+    one, two = cli("serialize", flows).json()
+
+    assert one["task_template"]["container"]["image"] == "example.com/base:1"
+    assert two["task_template"]["container"]["image"] == "gpu.example.com/gpu:1"
+
+
+def test_a_name_of_an_image_that_nobody_knows_is_told(cli, write, project):
+    (project / "flyte_core.toml").write_text('[images.refs]\ngpu = "gpu.example.com/gpu:1"\n')
+    flows = write("""
+from flyte_core import Image, TaskEnvironment
+
+named = TaskEnvironment("named", image=Image.from_ref_name("gpus"))
+
+@named.task
+async def two() -> None: ...
+""")
+
+    result = cli("serialize", flows)
+
+    assert result.status == 1
+    assert "did you mean 'gpu'?" in result.err

@@ -12,7 +12,7 @@ import pytest
 
 import flyte_core
 from flyte_core import Image, TaskEnvironment
-from flyte_core.errors import ImageBuildError, InvalidValueError, PluginLoadError, PluginNotFoundError
+from flyte_core.errors import ImageBuildError, InvalidTypeError, InvalidValueError, PluginLoadError, PluginNotFoundError
 from flyte_core.extend import ImageBuildEngine
 from flyte_core.images import BuildResult, ImageSettings, build_image
 from flyte_core.registry import TaskPluginRegistry
@@ -52,6 +52,19 @@ def test_an_image_can_be_looked_for_without_building_it(recorder: Any) -> None:
     recorder.unsure = ConnectionError("down")
     with pytest.raises(ImageBuildError, match="nobody can say whether it exists: Checker: down"):
         asyncio.run(ImageBuildEngine.image_exists(image()))
+
+
+def test_what_is_no_image_is_refused(recorder: Any) -> None:
+    with pytest.raises(InvalidTypeError, match="image = 'python:3.12' is not allowed; expected an Image"):
+        flyte_core.build("python:3.12")  # type: ignore[arg-type] # what a user may write
+
+
+@pytest.mark.parametrize("parts", [{"registry": "https://registry.example.com"}, {"name": "Two Words"}])
+def test_a_name_that_no_registry_knows_is_refused_before_anything_is_asked(recorder: Any, parts: Any) -> None:
+    for dry_run in (False, True):
+        with pytest.raises(InvalidValueError):
+            result_of(image().clone(**parts), dry_run=dry_run)
+    assert recorder.asked == recorder.requests == []
 
 
 @pytest.mark.parametrize("given", [Image.from_base("python:3.12"), Image.from_base("registry.example.com/a/b:1")])
@@ -223,6 +236,12 @@ class TestBuilders:
     def test_an_unknown_one_is_an_error_that_names_what_is_there(self, recorder: Any) -> None:
         with pytest.raises(PluginNotFoundError, match="recorder"):
             result_of(image(), builder="recordr")
+
+    def test_what_cannot_be_called_is_no_builder(self, install: Callable[..., Any]) -> None:
+        install("wrong", "images")
+
+        with pytest.raises(PluginLoadError, match=r"'wrong' is a dict without build_image and get_checkers"):
+            result_of(image())
 
     def test_what_is_no_builder_is_refused(self, install: Callable[..., Any]) -> None:
         install("wrong", "NoBuilder")
@@ -442,6 +461,26 @@ class TestEnvironments:
         flyte_core.build_images(env)
 
         assert len(recorder.built) == len(recorder.asked) == 1
+
+    def test_an_image_with_flyte_core_gets_what_its_tasks_need(
+        self, recorder: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from flyte_core.images import installed
+
+        async def completed(image: Image, distributions: list[str]) -> Image:
+            return image.clone(name="-".join(distributions)) if "flyte-core-python" in distributions else image
+
+        # What it does is tested where it is; it would build wheels here.
+        monkeypatch.setattr(installed, "with_installed", completed)
+        env = TaskEnvironment("main", image=image(), depends_on=[TaskEnvironment("empty", image=image("empty"))])
+
+        @env.task
+        async def work() -> None: ...
+
+        found = flyte_core.build_images(env).image_lookup
+
+        assert found["main"].startswith("registry.example.com/flyte-core-flyte-core-python:")
+        assert found["empty"].startswith("registry.example.com/empty:")
 
     def test_what_fails_does_not_keep_the_rest_from_being_built(self, recorder: Any) -> None:
         good, bad = recorder.Builder.build_image, {"bad1", "bad2"}

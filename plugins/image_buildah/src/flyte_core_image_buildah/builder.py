@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from flyte_core.errors import ImageBuildError
 from flyte_core.images.checking import RequestedRegistryChecker
-from flyte_core.images.dockerfile import Plan, Prepared, build_error, prepared, render, render_uv, say_plan
+from flyte_core.images.dockerfile import (
+    Plan,
+    Prepared,
+    build_error,
+    mirrored,
+    prepared,
+    render,
+    render_uv,
+    say_plan,
+)
 from flyte_core.images.protocol import BuildRequest, ImageChecker, build_request
 from flyte_core.images.references import ImageReference
 from flyte_core_image_buildah.checker import LocalStorageChecker, stored_size
@@ -96,6 +105,11 @@ def _platforms(image: Image, request: BuildRequest) -> tuple[str, ...]:
     return wanted
 
 
+def _pulled(image: Image, request: BuildRequest) -> str:
+    """Give the name that the base is pulled by; empty for an image that a Dockerfile defines."""
+    return mirrored(image.base_image, request.settings, qualified=True) if image.base_image else ""
+
+
 def _is_insecure(name: str, request: BuildRequest) -> bool:
     """Whether a registry is spoken to in plain HTTP; this machine's own are, as by Docker."""
     host = ImageReference.parse(name).registry
@@ -169,7 +183,7 @@ async def _build(
         f"--ignorefile={ignored}",
         f"--manifest={name}" if is_list else f"--tag={name}",
         f"--platform={','.join(platforms)}",
-        *_access(build, image.base_image or name, request),
+        *_access(build, _pulled(image, request) or name, request),
         *build.options,
         str(build.context),
     ]

@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from flyte_core import logger
-from flyte_core.images import build_image, needed_distributions, with_installed
+from flyte_core.errors import ImageBuildError
+from flyte_core.images import build_image
 from flyte_core.images.choosing import installed_builders
-from flyte_core.images.environments import images_of
+from flyte_core.images.environments import EnvironmentImage, completed, images_of
 from flyte_core.images.settings import image_settings
 from flyte_core.models import Image, ImageCache
 
@@ -60,22 +61,34 @@ class Images:
 
     async def _build(self, task: TaskTemplate) -> str:
         env = task.parent_env() if task.parent_env is not None else None
-        image = task.image if env is None else images_of([env], image_settings())[0].image
-        assert isinstance(image, Image), "a template's image is one, or it has no container"
-        if not image.name:
-            return image.uri
-        # What one task of an environment needs, all get: they have one image.
-        tasks = [task] if env is None else env.tasks.values()
-        image = await with_installed(image, needed_distributions(tasks, self._registry))
+        assert isinstance(task.image, Image), "a template's image is one, or it has no container"
+        found = EnvironmentImage(environment="", image=task.image, tasks=(task,))
+        if env is not None:
+            # What one task of an environment needs, all get: they have one image.
+            found = images_of([env], image_settings())[0]
+        if not found.image.name:
+            return found.image.uri
+        (found,) = await completed([found], self._registry)
         result = await build_image(
-            image, builder=_builder(), push=self._push, progress=lambda line: logger.info("%s", line)
+            found.image,
+            builder=None if self._push else _builder(),
+            push=self._push,
+            progress=lambda line: logger.info("%s", line),
         )
         if result.built:
             logger.info("built image %s in %.1f s", result.uri, result.seconds)
         return result.pinned if self._push else result.uri
 
 
-def _builder() -> str | None:
-    """Choose the builder whose images this engine has, unless the settings name one or it is the only one anyway."""
-    chosen = image_settings().builder
-    return _DOCKER if chosen in (None, "local") and _DOCKER in installed_builders() else None
+def _builder() -> str:
+    """Choose the builder whose images this engine has, whatever the settings choose for images that are pushed.
+
+    Raises:
+        ImageBuildError: it is not installed.
+    """
+    if _DOCKER not in installed_builders():
+        raise ImageBuildError(
+            "images that containers of this engine run are built with the builder 'docker', and it is not installed: "
+            "pip install flyte-core-image-docker. Or name an image that the engine has"
+        )
+    return _DOCKER
