@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from flyte_core.cli.console import err, out, out_json, styled, table
 from flyte_core.cli.failure import FAILED, Failure, exit_with
 from flyte_core.cli.loading import load_target
 from flyte_core.cli.settings import read_settings
+from flyte_core.errors import FlyteCoreError
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -158,7 +160,9 @@ def _rows(
 
 
 def _name(image: Image) -> str:
-    """Give the name of an image that may be why its tag cannot be told."""
+    """Give the name of an image that failed; without its tag where a source is missing, which the tag is made of."""
+    with contextlib.suppress(FlyteCoreError):
+        return image.uri
     return "/".join(filter(None, (image.registry, image.name))) or str(image.base_image)
 
 
