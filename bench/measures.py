@@ -231,8 +231,10 @@ MEASURES = (
     Measure("image built cold, beyond docker build", _beyond_docker(), None, 1.0, hindrance=_no_engine),
     Measure("CoPilot download of 1,000 variables, whole process", _copilot("download-small"), None, 0.4),
     Measure("CoPilot upload of 1,000 variables, whole process", _copilot("upload-small"), None, 0.4),
-    Measure("CoPilot download of 1 GB, beside cp and sync", *_beside_tools("copilot", "download-blob"), 1.3),
-    Measure("CoPilot upload of 1 GB, beside cp and sync", *_beside_tools("copilot", "upload-blob"), 1.3),
+    Measure(
+        "CoPilot download of 1 GB, beside cp and sync", *_beside_tools("copilot", "download-blob", is_long=False), 1.3
+    ),
+    Measure("CoPilot upload of 1 GB, beside cp and sync", *_beside_tools("copilot", "upload-blob", is_long=False), 1.3),
     Measure("CoPilot download of 1 GB, memory", _copilot("download-memory"), None, 150 * 10**6, "B"),
     Measure("CoPilot upload of 1 GB, memory", _copilot("upload-memory"), None, 150 * 10**6, "B"),
 )
