@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from flyte_core._locks import machine_lock
 from flyte_core._logging import logger
@@ -19,7 +19,7 @@ from flyte_core.images.checking import pushed_size
 from flyte_core.images.choosing import choose_builder
 from flyte_core.images.existence import Existence, look_up, split_digest
 from flyte_core.images.once import InFlight
-from flyte_core.images.protocol import BuildRequest, ImageBuilder, building
+from flyte_core.images.protocol import BuildRequest, ImageBuilder, building, ignore
 from flyte_core.images.references import ImageReference
 from flyte_core.images.refs import resolved
 from flyte_core.images.settings import image_settings
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from flyte_core.images.settings import ImageSettings
 
 __all__ = ["BuildResult", "ImageBuildEngine", "build_image"]
-
-
-def _ignore(text: str) -> None:
-    return None
 
 
 @frozen(kw_only=True)
@@ -73,8 +69,7 @@ class _Options:
 
     dry_run: bool
     force: bool
-    request: BuildRequest = field(eq=False)
-    push: bool
+    request: BuildRequest
 
 
 class ImageBuildEngine:
@@ -112,7 +107,7 @@ class ImageBuildEngine:
             ImageBuildError: it could not be built, or in CI nobody can say whether it exists.
             PluginError: there is no such builder, or no single one, or it is broken.
             InvalidTypeError: it is no image.
-        InvalidValueError: its name is none that registries know, or a layer's source is not right.
+            InvalidValueError: its name is none that registries know, or a layer's source is not right.
         """
         return (await build_image(image, builder=builder, dry_run=dry_run, force=force)).uri
 
@@ -153,8 +148,8 @@ async def build_image(
     dry_run: bool = False,
     force: bool = False,
     push: bool | None = None,
-    say: Callable[[str], None] = _ignore,
-    progress: Callable[[str], None] = _ignore,
+    say: Callable[[str], None] = ignore,
+    progress: Callable[[str], None] = ignore,
     measured: bool = False,
     settings: ImageSettings | None = None,
 ) -> BuildResult:
@@ -197,12 +192,13 @@ async def build_image(
     request = BuildRequest(
         push=wanted, registry_secret=image.registry_secret, settings=settings, say=say, progress=progress
     )
-    options = _Options(dry_run=dry_run, force=force, push=wanted, request=request)
+    options = _Options(dry_run=dry_run, force=force, request=request)
     results: list[BuildResult] = []
 
     async def implementation(image: Image, builder: str) -> str:
         work = functools.partial(_build, image, made, options)
-        results.append(await _inflight().once((uri, builder, options), work))
+        # Who listens to a build, and by which settings it goes, does not make it another one.
+        results.append(await _inflight().once((uri, builder, wanted, dry_run, force), work))
         return results[-1].pinned
 
     answer = await TaskPluginRegistry.wrap("build_image", implementation)(image, name)
@@ -259,7 +255,7 @@ async def _build_locked(image: Image, builder: ImageBuilder, options: _Options, 
                 return BuildResult(uri=image.uri, digest=known.digest, built=False, reason="built by another process")
         await asyncio.to_thread(image.validate)
         uri, digest = split_digest(await builder.build_image(image, dry_run=False))
-        if options.push and digest is None:
+        if options.request.push and digest is None:
             digest = await _digest_of_pushed(image, builder)
     return BuildResult(uri=uri, digest=digest, built=True, reason=reason)
 

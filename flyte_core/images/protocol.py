@@ -15,7 +15,7 @@ from flyte_core.images.settings import ImageSettings
 if TYPE_CHECKING:
     from flyte_core.models import Architecture, Image, Secret
 
-__all__ = ["BuildRequest", "ImageBuilder", "ImageChecker", "build_request", "building"]
+__all__ = ["BuildRequest", "ImageBuilder", "ImageChecker", "build_request", "building", "ignore"]
 
 
 @runtime_checkable
@@ -80,8 +80,8 @@ class ImageBuilder(Protocol):
         ...
 
 
-def _ignore(text: str) -> None:
-    return None
+def ignore(text: str) -> None:
+    """Take a text that nobody wants to read."""
 
 
 @frozen(kw_only=True)
@@ -99,8 +99,8 @@ class BuildRequest:
     push: bool = False
     registry_secret: Secret | None = None
     settings: ImageSettings = field(factory=ImageSettings)
-    say: Callable[[str], None] = _ignore
-    progress: Callable[[str], None] = _ignore
+    say: Callable[[str], None] = ignore
+    progress: Callable[[str], None] = ignore
 
 
 _REQUEST: ContextVar[BuildRequest | None] = ContextVar("flyte_core_build_request", default=None)

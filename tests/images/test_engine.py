@@ -250,6 +250,18 @@ class TestBuilders:
             result_of(image())
 
 
+def held(recorder: Any) -> tuple[asyncio.Event, asyncio.Event]:
+    """Have each build wait; gives what says that one has begun, and what lets it go on."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        begun.set()
+        await go_on.wait()
+
+    recorder.slow = slow
+    return begun, go_on
+
+
 class TestAtOnce:
     """Builds of one image at the same time."""
 
@@ -290,13 +302,7 @@ class TestAtOnce:
 
     def test_who_waits_builds_when_the_first_is_cancelled(self, recorder: Any) -> None:
         async def main() -> BuildResult:
-            begun, go_on = asyncio.Event(), asyncio.Event()
-
-            async def slow() -> None:
-                begun.set()
-                await go_on.wait()
-
-            recorder.slow = slow
+            begun, go_on = held(recorder)
             first = asyncio.create_task(build_image(image()))
             await begun.wait()
             second = asyncio.create_task(build_image(image()))
@@ -312,13 +318,7 @@ class TestAtOnce:
 
     def test_a_waiter_that_is_cancelled_leaves_the_build_alone(self, recorder: Any) -> None:
         async def main() -> BuildResult:
-            begun, go_on = asyncio.Event(), asyncio.Event()
-
-            async def slow() -> None:
-                begun.set()
-                await go_on.wait()
-
-            recorder.slow = slow
+            begun, go_on = held(recorder)
             first = asyncio.create_task(build_image(image()))
             await begun.wait()
             second = asyncio.create_task(build_image(image()))
