@@ -88,13 +88,15 @@ def _specs(target: str, settings: Settings, choices: Mapping[str, Any], *, debug
 
 def _named_images(tasks: Sequence[Task]) -> ImageCache | None:
     """Give the images by environment where the settings call some by a name; None where they do not."""
-    from flyte_core.images.environments import images_of
-    from flyte_core.images.refs import resolved
     from flyte_core.images.settings import image_settings
 
     settings = image_settings()
     if not settings.refs:
         return None
+    # Most settings name no image, and need not wait for these.
+    from flyte_core.images.environments import images_of
+    from flyte_core.images.refs import resolved
+
     environments = [env for task in tasks if task.parent_env is not None and (env := task.parent_env()) is not None]
     found = images_of(dict.fromkeys(environments), settings)
     return ImageCache({one.environment: resolved(one.image, settings).uri for one in found})
